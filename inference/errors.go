@@ -1,0 +1,139 @@
+package inference
+
+import (
+	"errors"
+	"fmt"
+
+	"galago/inference/protocol"
+)
+
+// Error is what went wrong, for a program (Code) and, through Explain, for a person.
+type Error struct {
+	Code   protocol.Code
+	Op     string // what was being done, such as "load model"
+	Err    error  // cause; may be nil
+	Detail string // log lines, for the person who looks closer
+}
+
+func (e *Error) Error() string {
+	s := e.Op + ": " + string(e.Code)
+	if e.Err != nil {
+		s += ": " + e.Err.Error()
+	}
+	return s
+}
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// CodeOf is the code of the first *Error in err's chain, or CodeInternal.
+func CodeOf(err error) protocol.Code {
+	var e *Error
+	if errors.As(err, &e) {
+		return e.Code
+	}
+	return protocol.CodeInternal
+}
+
+// Explanation is an error as a person reads it.
+type Explanation struct {
+	Title  string // a few words
+	Text   string // one sentence or two: what happened
+	Action string // what to do about it
+	Detail string // folded away
+}
+
+// Explain turns an error into sentences. It is the only place that does.
+func Explain(err error) Explanation {
+	var e *Error
+	if !errors.As(err, &e) {
+		return Explanation{Title: "Something went wrong", Text: err.Error() + ".", Action: "Try again."}
+	}
+	x, ok := explanations[e.Code]
+	if !ok {
+		x = explanations[protocol.CodeInternal]
+	}
+	if e.Err != nil {
+		x.Text = fmt.Sprintf("%s (%v)", x.Text, e.Err)
+	}
+	x.Detail = e.Op
+	if e.Detail != "" {
+		x.Detail += "\n" + e.Detail
+	}
+	return x
+}
+
+var explanations = map[protocol.Code]Explanation{
+	protocol.CodeOutOfMemory: {
+		Title:  "Not enough memory",
+		Text:   "The model ran out of memory.",
+		Action: "Close other programs that use the GPU, choose a smaller picture or a smaller model, then try again.",
+	},
+	protocol.CodeModelInvalid: {
+		Title:  "This model cannot be opened",
+		Text:   "The model's file is damaged, not complete, or of a kind that this version does not know.",
+		Action: "Download it again, or choose another GGUF file.",
+	},
+	protocol.CodeMMProjInvalid: {
+		Title:  "The vision file does not fit",
+		Text:   "The mmproj file is damaged or belongs to another model.",
+		Action: "Choose the mmproj file that was published beside the model.",
+	},
+	protocol.CodeEngineMissing: {
+		Title:  "The engine is missing",
+		Text:   "Galago's engine or one of its libraries was not found.",
+		Action: "Install Galago again, or run “galago-engine doctor” to see what is missing.",
+	},
+	protocol.CodeWorkerDied: {
+		Title:  "The engine stopped",
+		Text:   "The engine ended in the middle of its work. What it had written is kept.",
+		Action: "It is started again by itself; press Retry to ask once more.",
+	},
+	protocol.CodeWorkerHung: {
+		Title:  "The engine did not answer",
+		Text:   "The engine stopped responding and was ended.",
+		Action: "It is started again by itself; press Retry to ask once more.",
+	},
+	protocol.CodeProtocol: {
+		Title:  "The engine does not fit this program",
+		Text:   "The engine speaks another version or something else answered in its place.",
+		Action: "Install Galago again so that both programs come from one package.",
+	},
+	protocol.CodeContextFull: {
+		Title:  "The conversation is too long",
+		Text:   "The question, its pictures and what was said before do not fit into the model's context.",
+		Action: "Start a new chat, shorten the question, or use fewer pictures.",
+	},
+	protocol.CodeBadImage: {
+		Title:  "This picture cannot be read",
+		Text:   "The picture could not be used.",
+		Action: "Remove it and try another one.",
+	},
+	protocol.CodeNoVision: {
+		Title:  "This model cannot see",
+		Text:   "The open model is for text only: it was loaded without a vision file (mmproj).",
+		Action: "Remove the picture, or open a model together with its mmproj file.",
+	},
+	protocol.CodeEmptyPrompt: {
+		Title:  "Nothing to answer",
+		Text:   "The question is empty.",
+		Action: "Type a question.",
+	},
+	protocol.CodeNoModel: {
+		Title:  "No model is open",
+		Text:   "There is no model to answer.",
+		Action: "Open a model first.",
+	},
+	protocol.CodeCancelled: {
+		Title: "Cancelled", Text: "The request was cancelled.", Action: "Ask again when you like.",
+	},
+	protocol.CodeDecode: {
+		Title:  "The model could not go on",
+		Text:   "The engine reported an error while computing.",
+		Action: "Press Retry; if it happens again, clear the cache or start a new chat.",
+	},
+	protocol.CodeInternal: {
+		Title:  "Something went wrong",
+		Text:   "The engine reported an error that it does not know.",
+		Action: "Press Retry; the details below help in a report.",
+	},
+}

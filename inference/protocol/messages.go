@@ -1,0 +1,237 @@
+// Package protocol is the language that the inference service and its worker process speak over the
+// worker's standard input and output: frames (see frame.go), each with a kind, a JSON message and, for
+// pictures, a blob of raw bytes.
+//
+// It is versioned (the worker says its version first), every length is capped before memory is taken,
+// and kinds that a side does not know are skipped. It stands on the standard library alone.
+package protocol
+
+// Version of the protocol. Worker and service must agree; both come from one build.
+const Version = 1
+
+// Kind names a message. The zero Kind is never sent.
+type Kind uint8
+
+// From the service to the worker.
+const (
+	KindLoad   Kind = 1 // Load: open a model; answered by Progress…, then Loaded or Failed with ID 0
+	KindAsk    Kind = 2 // Ask, with the pictures' pixels as blob; answered by Progress, Reused, Delta…, then one of Done, Cancelled, Failed
+	KindCancel Kind = 3 // Cancel: stop the request (or the load, ID 0) as soon as possible
+	KindClear  Kind = 4 // Clear: free and recreate the context; answered by Cleared or Failed with ID 0
+	KindCount  Kind = 5 // Count: how many tokens an Ask would cost, nothing is computed; answered by Counted or Failed
+)
+
+// From the worker to the service.
+const (
+	KindHello     Kind = 64 // Hello: first frame of a worker
+	KindProgress  Kind = 65 // Progress of loading, encoding or prompt decoding
+	KindLoaded    Kind = 66 // Loaded: the model answers from now on
+	KindReused    Kind = 67 // Reused: what the KV cache already held of this request
+	KindDelta     Kind = 68 // Delta: a piece of the answer, whole UTF-8 characters
+	KindDone      Kind = 69 // Done: the answer is complete
+	KindCancelled Kind = 70 // Cancelled: the request ended because it was asked to
+	KindFailed    Kind = 71 // Failed: the request (or load, clear: ID 0) ended with an error
+	KindCleared   Kind = 72 // Cleared: the context is fresh
+	KindLastWords Kind = 73 // LastWords: ggml is about to abort the process; why
+	KindCounted   Kind = 74 // Counted
+)
+
+// Hello is the worker's first frame.
+type Hello struct {
+	Version int      `json:"version"` // Version of the worker's protocol
+	Engine  string   `json:"engine"`  // Galago's version
+	Llama   string   `json:"llama"`   // llama.cpp's version
+	System  string   `json:"system"`  // llama.cpp's own description of CPU features in use
+	Devices []Device `json:"devices"` // what ggml can compute on
+}
+
+// Device is something ggml computes on.
+type Device struct {
+	Name        string `json:"name"`        // ggml's name, such as CUDA0 or CPU
+	Description string `json:"description"` // such as NVIDIA GeForce RTX 3050
+	Type        string `json:"type"`        // CPU, GPU, IGPU or ACCEL
+	Backend     string `json:"backend"`     // ggml's backend, such as CUDA or CPU
+}
+
+// Load opens a model, replacing the one that is open.
+type Load struct {
+	Model          string `json:"model"`            // path of the GGUF
+	MMProj         string `json:"mmproj"`           // path of the vision projector's GGUF; empty for a model without eyes
+	Context        int    `json:"n_ctx"`            // KV cache cells; 0: a sensible default within the model's own limit
+	Batch          int    `json:"n_ubatch"`         // tokens per slice of the prompt; 0: default
+	GPULayers      int    `json:"n_gpu_layers"`     // layers on the GPU; -1: all
+	KVType         string `json:"kv_type"`          // f16 or q8_0; empty: f16
+	Threads        int    `json:"threads"`          // 0: as many as physical cores
+	ImageMinTokens int    `json:"image_min_tokens"` // 0: the projector's own
+	ImageMaxTokens int    `json:"image_max_tokens"` // 0: the projector's own
+}
+
+// Loaded describes the model that is open.
+type Loaded struct {
+	Name         string `json:"name"`         // general.name of the GGUF, or its file name
+	Description  string `json:"description"`  // llama.cpp's, such as "qwen3vl 2B Q8_0"
+	Parameters   uint64 `json:"parameters"`   //
+	WeightBytes  uint64 `json:"weight_bytes"` // of all tensors
+	Context      int    `json:"n_ctx"`        // KV cache cells in use
+	ContextTrain int    `json:"n_ctx_train"`  // what the model was trained for
+	Vision       Vision `json:"vision"`       //
+	Device       string `json:"device"`       // where the layers are
+	LoadMillis   int64  `json:"load_ms"`      //
+}
+
+// Vision says what the projector wants of a picture. Factor is patch size times spatial merge of a
+// Qwen-like projector with dynamic resolution; 0 means that llama.cpp resizes by itself (other families).
+type Vision struct {
+	Enabled   bool   `json:"enabled"`
+	Projector string `json:"projector"` // clip.projector_type
+	Factor    int    `json:"factor"`    // pixels per picture token along one side, or 0
+	MinTokens int    `json:"min_tokens"`
+	MaxTokens int    `json:"max_tokens"`
+}
+
+// Ask is one request: a whole conversation whose last message is the question.
+type Ask struct {
+	ID          uint64    `json:"id"`
+	Messages    []Message `json:"messages"`
+	Images      []Image   `json:"images"` // in the order in which Message.Images count them
+	MaxTokens   int       `json:"max_tokens"`
+	Temperature float32   `json:"temperature"` // 0: always the likeliest token
+	Seed        uint32    `json:"seed"`
+}
+
+// Message is one turn. Its pictures stand before its text.
+type Message struct {
+	Role   string `json:"role"` // system, user or assistant
+	Text   string `json:"text"`
+	Images int    `json:"images"` // how many of Ask.Images belong to this message, taken in order
+}
+
+// Image describes pixels in the frame's blob: Width*Height*3 bytes, RGB, row by row, one picture after the other.
+type Image struct {
+	Width  int    `json:"width"`
+	Height int    `json:"height"`
+	Hash   string `json:"hash"` // of the pixels; equal hashes are the same picture to the KV cache
+}
+
+// Cancel stops a request; ID 0 stops a load.
+type Cancel struct {
+	ID uint64 `json:"id"`
+}
+
+// Phase of the work that Progress reports.
+type Phase string
+
+// The phases of a request, in order, and of a load.
+const (
+	PhaseLoad   Phase = "load"   // reading weights; Done and Total in thousandths
+	PhaseEncode Phase = "encode" // pictures through the vision tower; Done and Total in pictures
+	PhasePrompt Phase = "prompt" // prompt through the model; Done and Total in tokens
+)
+
+// Progress of a load (ID 0) or a request.
+type Progress struct {
+	ID    uint64 `json:"id"`
+	Phase Phase  `json:"phase"`
+	Done  int    `json:"done"`
+	Total int    `json:"total"`
+}
+
+// Reused says what need not be computed again.
+type Reused struct {
+	ID     uint64 `json:"id"`
+	Tokens int    `json:"tokens"` // prompt tokens found in the KV cache, picture tokens included
+	Images int    `json:"images"` // pictures among them
+	Prompt int    `json:"prompt"` // prompt tokens altogether
+}
+
+// Delta is a piece of the answer.
+type Delta struct {
+	ID   uint64 `json:"id"`
+	Text string `json:"text"`
+}
+
+// StopReason says why an answer ended.
+type StopReason string
+
+// The reasons: the model ended its turn, the token limit, or a full context.
+const (
+	StopEnd     StopReason = "end"
+	StopLimit   StopReason = "limit"
+	StopContext StopReason = "context"
+)
+
+// Done ends a request that was answered.
+type Done struct {
+	ID    uint64     `json:"id"`
+	Stop  StopReason `json:"stop"`
+	Stats Stats      `json:"stats"`
+}
+
+// Stats are one answer's figures. Times are in milliseconds since the worker took the request.
+type Stats struct {
+	ImageTokens  int     `json:"image_tokens"`
+	PromptTokens int     `json:"prompt_tokens"` // picture tokens included
+	ReusedTokens int     `json:"reused_tokens"`
+	AnswerTokens int     `json:"answer_tokens"`
+	EncodeMillis float64 `json:"encode_ms"`
+	PromptMillis float64 `json:"prompt_ms"` // without encoding
+	FirstToken   float64 `json:"time_to_first_token_ms"`
+	TokensPerSec float64 `json:"tokens_per_second"` // of the answer after its first token
+	ContextUsed  int     `json:"context_used"`      // KV cells in use afterwards
+	ContextTotal int     `json:"context_total"`
+}
+
+// Cancelled ends a request that was cancelled. The KV cache keeps what was decoded, up to the last whole piece.
+type Cancelled struct {
+	ID uint64 `json:"id"`
+}
+
+// Failed ends a request, a load or a clear.
+type Failed struct {
+	ID     uint64 `json:"id"`
+	Code   Code   `json:"code"`
+	Op     string `json:"op"`     // what was being done, such as "load model"
+	Detail string `json:"detail"` // for the person who looks closer: log lines
+}
+
+// Code classifies an error. inference.Error gives each a sentence.
+type Code string
+
+// The codes.
+const (
+	CodeOutOfMemory   Code = "out_of_memory"
+	CodeModelInvalid  Code = "model_invalid"
+	CodeMMProjInvalid Code = "mmproj_invalid" // not a projector, or of another model
+	CodeEngineMissing Code = "engine_missing" // program or libraries
+	CodeWorkerDied    Code = "worker_died"
+	CodeWorkerHung    Code = "worker_hung"
+	CodeProtocol      Code = "protocol" // garbage or another version
+	CodeContextFull   Code = "context_full"
+	CodeBadImage      Code = "bad_image"
+	CodeNoVision      Code = "no_vision" // a picture for a model without eyes
+	CodeEmptyPrompt   Code = "empty_prompt"
+	CodeNoModel       Code = "no_model"
+	CodeCancelled     Code = "cancelled"
+	CodeDecode        Code = "decode"
+	CodeInternal      Code = "internal"
+)
+
+// Cleared answers Clear. Bytes are the worker's own measure: resident memory on a CPU, and what ggml's
+// devices report free on a GPU.
+type Cleared struct {
+	Before uint64 `json:"before_bytes"` // in use before
+	After  uint64 `json:"after_bytes"`  // in use afterwards, the context recreated
+	Device string `json:"device"`       // what was measured, such as "resident memory" or "CUDA0"
+}
+
+// Counted answers Count.
+type Counted struct {
+	ID           uint64 `json:"id"`
+	PromptTokens int    `json:"prompt_tokens"`
+	ImageTokens  []int  `json:"image_tokens"` // per picture
+}
+
+// LastWords is what ggml said before it ended the process.
+type LastWords struct {
+	Text string `json:"text"`
+}

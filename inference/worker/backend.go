@@ -1,0 +1,37 @@
+// Package worker is the loop of the worker process: frames in, one model, frames out.
+package worker
+
+import (
+	"context"
+
+	"galago/inference/protocol"
+)
+
+// Backend owns a model. All methods but Hello are called from one goroutine, one at a time; ctx ends when the
+// request is cancelled and must be looked at often. Errors are *Failure, or context.Canceled when ctx ended it.
+type Backend interface {
+	Hello() protocol.Hello
+	Load(ctx context.Context, l protocol.Load, progress func(protocol.Progress)) (protocol.Loaded, error)
+	// Ask answers; blob holds the pixels that ask.Images describe.
+	Ask(ctx context.Context, ask protocol.Ask, blob []byte, out Sink) (protocol.Done, error)
+	// Count counts what ask would cost without computing; blob may be empty (sizes suffice).
+	Count(ask protocol.Ask) (protocol.Counted, error)
+	Clear() (protocol.Cleared, error)
+	Close()
+}
+
+// Sink takes what happens during Ask.
+type Sink interface {
+	Progress(protocol.Progress)
+	Reused(protocol.Reused)
+	Delta(protocol.Delta)
+}
+
+// Failure is an error with the code that goes over the wire.
+type Failure struct {
+	Code   protocol.Code
+	Op     string
+	Detail string
+}
+
+func (f *Failure) Error() string { return f.Op + ": " + string(f.Code) + ": " + f.Detail }
