@@ -10,10 +10,9 @@ require (
 	github.com/hybridgroup/yzma v1.26.1
 	github.com/jezek/xgb v1.1.1
 	github.com/jupiterrider/ffi v0.7.0
-	github.com/rwcarlsen/goexif v0.0.0-20190401172101-9e8deecbddbd
 	github.com/yuin/goldmark v1.7.8
-	golang.org/x/image v0.24.0
-	golang.org/x/sys v0.42.0
+	golang.org/x/image v0.47.0
+	golang.org/x/sys v0.49.0
 )
 
 require (
@@ -43,5 +42,5 @@ require (
 	github.com/stretchr/testify v1.12.1 // indirect
 	go.yaml.in/yaml/v3 v3.0.5 // indirect
 	golang.org/x/net v0.52.0 // indirect
-	golang.org/x/text v0.35.0 // indirect
+	golang.org/x/text v0.43.0 // indirect
 )

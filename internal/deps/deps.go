@@ -18,7 +18,6 @@ import (
 	_ "github.com/jezek/xgb"
 	_ "github.com/jezek/xgb/xproto"
 	_ "github.com/jupiterrider/ffi"
-	_ "github.com/rwcarlsen/goexif/exif"
 	_ "github.com/yuin/goldmark"
 	_ "golang.org/x/image/bmp"
 	_ "golang.org/x/image/draw"
