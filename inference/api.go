@@ -25,7 +25,7 @@ type Model struct {
 	Path           string // GGUF
 	MMProj         string // GGUF of the vision projector; empty for a model without eyes
 	Context        int    // KV cache cells; 0: default
-	GPULayers      int    // -1: all; 0: none
+	GPULayers      int    // 0: all of them; -1: none
 	KVType         string // f16 or q8_0; empty: f16
 	ImageMinTokens int    // 0: the projector's own
 	ImageMaxTokens int    // 0: the projector's own

@@ -59,7 +59,7 @@ type Load struct {
 	MMProj         string `json:"mmproj"`           // path of the vision projector's GGUF; empty for a model without eyes
 	Context        int    `json:"n_ctx"`            // KV cache cells; 0: a sensible default within the model's own limit
 	Batch          int    `json:"n_ubatch"`         // tokens per slice of the prompt; 0: default
-	GPULayers      int    `json:"n_gpu_layers"`     // layers on the GPU; -1: all
+	GPULayers      int    `json:"gpu_layers"`       // layers on the GPU; 0: all, -1: none
 	KVType         string `json:"kv_type"`          // f16 or q8_0; empty: f16
 	Threads        int    `json:"threads"`          // 0: as many as physical cores
 	ImageMinTokens int    `json:"image_min_tokens"` // 0: the projector's own
