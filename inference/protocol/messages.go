@@ -34,6 +34,7 @@ const (
 	KindCleared   Kind = 72 // Cleared: the context is fresh
 	KindLastWords Kind = 73 // LastWords: ggml is about to abort the process; why
 	KindCounted   Kind = 74 // Counted
+	KindAlive     Kind = 75 // Alive: once a second, from a goroutine of its own, while a Load, Ask, Clear or Count is worked on
 )
 
 // Hello is the worker's first frame.
@@ -229,6 +230,15 @@ type Counted struct {
 	ID           uint64 `json:"id"`
 	PromptTokens int    `json:"prompt_tokens"`
 	ImageTokens  []int  `json:"image_tokens"` // per picture
+}
+
+// Alive is the worker's heartbeat. It comes from another goroutine than the one that computes, so that the service
+// can tell a worker that computes for long (a picture on a slow CPU) from one that is gone or stopped: no frame at all
+// for a minute means gone. Steps lets it find a computation that is stuck: the worker raises it wherever the computing
+// thread passes (a token, a slice of the prompt, ggml's abort or evaluation callback). A worker that cannot say sends 0
+// and is granted the service's much longer limit.
+type Alive struct {
+	Steps uint64 `json:"steps"`
 }
 
 // LastWords is what ggml said before it ended the process.
