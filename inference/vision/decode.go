@@ -1,0 +1,152 @@
+package vision
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"image"
+	"image/color"
+	"image/gif"
+	"image/jpeg"
+	"image/png"
+	"io"
+	"runtime"
+	"strings"
+	"sync"
+
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/draw"
+	"golang.org/x/image/tiff"
+	"golang.org/x/image/webp"
+)
+
+// errSize is a file whose pixels do not have the size that its header announced.
+var errSize = errors.New("pixels differ in size from the header")
+
+func decodeImage(h Header, name string, data []byte) (img image.Image, err error) {
+	defer recoverAs(name, &err)
+	img, err = decodePixels(h, data)
+	if err == nil && h.Format != "gif" && h.Format != "webp" {
+		if b := img.Bounds(); b.Dx() != h.Width || b.Dy() != h.Height {
+			err = errSize
+		}
+	}
+	if err != nil {
+		return nil, decodeError(name, h.Format, err)
+	}
+	return img, nil
+}
+
+func decodePixels(h Header, data []byte) (image.Image, error) {
+	r := bytes.NewReader(data)
+	switch h.Format {
+	case "jpeg":
+		return jpeg.Decode(r)
+	case "png":
+		return png.Decode(r)
+	case "gif":
+		return gif.Decode(r) // the first frame, at its place on the screen
+	case "bmp":
+		return bmp.Decode(r)
+	case "tiff":
+		return tiff.Decode(r)
+	case "webp":
+		if h.Animated {
+			return firstWebPFrame(data, image.Rect(0, 0, h.Width, h.Height))
+		}
+		return webp.Decode(r)
+	}
+	return nil, fmt.Errorf("unknown format %q", h.Format)
+}
+
+// decodeError words a decoder's complaint.
+func decodeError(name, format string, err error) *Error {
+	var (
+		jpegUnsupported jpeg.UnsupportedError
+		pngUnsupported  png.UnsupportedError
+		tiffUnsupported tiff.UnsupportedError
+	)
+	kind, rest := KindDamaged, "is damaged and cannot be read. Copy or download it again."
+	switch {
+	case errors.As(err, &jpegUnsupported), errors.As(err, &pngUnsupported), errors.As(err, &tiffUnsupported),
+		errors.Is(err, bmp.ErrUnsupported):
+		kind = KindUnsupported
+		rest = fmt.Sprintf("is a rare kind of %s that Galago cannot read. Save it as an ordinary JPEG or PNG first.", display(format))
+	case isShort(err):
+		rest = "is cut short: its end is missing. Copy or download it again."
+	}
+	e := newError(kind, name, rest)
+	e.Err = err
+	return e
+}
+
+// isShort reports whether a decoder ran out of bytes. The GIF and TIFF decoders say so in words only.
+func isShort(err error) bool {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+		return true
+	}
+	s := err.Error()
+	return strings.Contains(s, "EOF") || strings.Contains(s, "not enough")
+}
+
+func display(format string) string {
+	if format == "webp" {
+		return "WebP"
+	}
+	return strings.ToUpper(format)
+}
+
+// onWhite lays an image on white, on the whole screen of a GIF or an animation.
+func onWhite(img image.Image, h Header) *image.RGBA {
+	dst := image.NewRGBA(image.Rect(0, 0, h.Width, h.Height))
+	if b := img.Bounds(); h.Format != "gif" && h.Format != "webp" {
+		dst = image.NewRGBA(image.Rect(0, 0, b.Dx(), b.Dy()))
+	}
+	if n, ok := img.(*image.NRGBA); ok && h.Format == "bmp" && allClear(n) {
+		img = opaque(n) // a fourth byte that the writer left at zero is padding
+	}
+	op := draw.Over
+	if o, ok := img.(interface{ Opaque() bool }); ok && img.Bounds().Size() == dst.Rect.Size() && o.Opaque() {
+		op = draw.Src
+	}
+	// A GIF's or animation's frame keeps its place; others begin at their own corner.
+	origin := image.Point{}
+	if h.Format != "gif" && h.Format != "webp" {
+		origin = img.Bounds().Min
+	}
+	strips(dst.Rect.Dy(), func(y0, y1 int) {
+		r := image.Rect(0, y0, dst.Rect.Dx(), y1)
+		if op == draw.Over {
+			draw.Draw(dst, r, image.NewUniform(color.White), image.Point{}, draw.Src)
+		}
+		r = r.Intersect(img.Bounds().Sub(origin))
+		draw.Draw(dst, r, img, r.Min.Add(origin), op)
+	})
+	return dst
+}
+
+func allClear(n *image.NRGBA) bool {
+	for i := 3; i < len(n.Pix); i += 4 {
+		if n.Pix[i] != 0 {
+			return false
+		}
+	}
+	return true
+}
+
+func opaque(n *image.NRGBA) *image.NRGBA {
+	for i := 3; i < len(n.Pix); i += 4 {
+		n.Pix[i] = 0xff
+	}
+	return n
+}
+
+// strips shares n rows among the processors.
+func strips(n int, work func(from, to int)) {
+	parts := max(1, min(runtime.GOMAXPROCS(0), n/64))
+	var wg sync.WaitGroup
+	for i := range parts {
+		wg.Go(func() { work(n*i/parts, n*(i+1)/parts) })
+	}
+	wg.Wait()
+}

@@ -1,0 +1,124 @@
+package vision
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// Kind tells the reasons apart for which a picture is refused.
+type Kind string
+
+// The kinds.
+const (
+	KindMissing     Kind = "missing"     // no such file (any more)
+	KindFolder      Kind = "folder"      // a folder, not a file
+	KindUnreadable  Kind = "unreadable"  // permissions, a broken drive
+	KindEmpty       Kind = "empty"       // no bytes
+	KindTooBig      Kind = "too big"     // more than MaxBytes
+	KindNotPicture  Kind = "not picture" // something else, or a kind of picture that Galago does not know
+	KindTooLarge    Kind = "too large"   // more than MaxSide or MaxPixels
+	KindDamaged     Kind = "damaged"     // truncated or broken
+	KindUnsupported Kind = "unsupported" // a rare variant of a known format
+)
+
+// Error says why a picture was refused.
+type Error struct {
+	Kind Kind
+	Name string // of the file; may be empty
+	Msg  string // whole sentences for a person, with a way out
+	Err  error  // cause, for a log; may be nil
+}
+
+func (e *Error) Error() string { return e.Msg }
+
+func (e *Error) Unwrap() error { return e.Err }
+
+// newError makes an Error whose Msg is the name followed by rest.
+func newError(kind Kind, name, rest string) *Error {
+	subject := name
+	if subject == "" {
+		subject = "The picture"
+	}
+	return &Error{Kind: kind, Name: name, Msg: subject + " " + rest}
+}
+
+func errEmpty(name string) *Error {
+	return newError(KindEmpty, name, "is empty. Copy or download it again.")
+}
+
+func errTooBig(name string, size int64) *Error {
+	return newError(KindTooBig, name, fmt.Sprintf("has %d MB; the limit is %d MB. Save it as a JPEG or make it smaller first.",
+		(size+1<<20-1)>>20, MaxBytes>>20))
+}
+
+func errNotPicture(name string, head []byte) *Error {
+	what, way := describe(head)
+	if way == "" {
+		way = "Choose a JPEG, PNG, GIF, BMP, TIFF or WebP file."
+	}
+	return newError(KindNotPicture, name, what+" "+way)
+}
+
+func errTooLarge(name string, w, h int) *Error {
+	limit := fmt.Sprintf("%d megapixels", MaxPixels/1_000_000)
+	if w > MaxSide || h > MaxSide {
+		limit = thousands(MaxSide) + " pixels on a side"
+	}
+	return newError(KindTooLarge, name, fmt.Sprintf("measures %s x %s pixels; the limit is %s. Make it smaller first.",
+		thousands(w), thousands(h), limit))
+}
+
+// thousands writes 30000 as 30,000.
+func thousands(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// foreign lists what people drop by mistake, by the bytes at an offset.
+var foreign = []struct {
+	offset int
+	magic  string
+	what   string
+	way    string
+}{
+	{0, "%PDF-", "is a PDF document.", "Export the page as a PNG or take a screenshot of it."},
+	{4, "ftypheic", "is a HEIC picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
+	{4, "ftypheix", "is a HEIC picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
+	{4, "ftypmif1", "is a HEIF picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
+	{4, "ftypavif", "is an AVIF picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
+	{0, "\x00\x00\x00\x0cJXL ", "is a JPEG XL picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
+	{0, "\xff\x0a", "is a JPEG XL picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
+	{4, "jP  \r\n\x87\n", "is a JPEG 2000 picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
+	{0, "8BPS", "is a Photoshop file, which Galago cannot read.", "Export it as a JPEG or PNG first."},
+	{0, "\x00\x00\x01\x00", "is an icon file, which Galago cannot read.", "Save it as a PNG first."},
+	{0, "PK\x03\x04", "is not a picture: it is an archive or an office document.", "Take the pictures out of it first."},
+	{0, "GGUF", "is not a picture: it is a model.", "Open it as a model."},
+}
+
+// describe says what a file that is not a picture holds instead, and what to do about it, if that is known.
+func describe(head []byte) (what, way string) {
+	for _, f := range foreign {
+		if end := f.offset + len(f.magic); len(head) >= end && string(head[f.offset:end]) == f.magic {
+			return f.what, f.way
+		}
+	}
+	text := string(head)
+	if strings.Contains(text, "<svg") {
+		return "is an SVG drawing, which Galago cannot read.", "Export it as a PNG first."
+	}
+	mime := http.DetectContentType(head)
+	switch {
+	case strings.HasPrefix(mime, "text/"):
+		return "is not a picture: it holds text.", ""
+	case strings.HasPrefix(mime, "video/"):
+		return "is not a picture: it is a video.", "Take a screenshot of the moment you mean."
+	case strings.HasPrefix(mime, "audio/"):
+		return "is not a picture: it is a sound file.", ""
+	}
+	return "is not a picture that Galago knows.", ""
+}

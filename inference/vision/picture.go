@@ -1,0 +1,136 @@
+// Package vision turns a picture file into the exact pixels that a model sees, and says what that costs in tokens.
+//
+// Files are hostile until checked: the type is read from the content, never from the name; width and height are read
+// from the header and capped before any memory for pixels is taken; a decoder that panics is an error like any other.
+// Every error that leaves this package is an *Error, whose text is written for the person who chose the file.
+package vision
+
+import (
+	"errors"
+	"image"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"golang.org/x/image/draw"
+)
+
+// The limits of what is read. A picture of MaxPixels takes 400 MB once decoded.
+const (
+	MaxBytes  = 256 << 20   // of a file
+	MaxSide   = 65535       // pixels; also the longest side that a JPEG can have
+	MaxPixels = 100_000_000 // width times height
+)
+
+// Picture is a decoded picture: upright (EXIF orientation applied) and opaque (transparency laid on white).
+// It is immutable and may be shared between goroutines.
+type Picture struct {
+	Name   string      // of the file, without its folder
+	Format string      // jpeg, png, gif, bmp, tiff or webp, as sniffed
+	Width  int         // upright
+	Height int         // upright
+	RGBA   *image.RGBA // upright and opaque
+	Data   []byte      // the file's own bytes
+	Note   string      // what a person should know, such as "animated: first frame only"; usually empty
+}
+
+// noteAnimated is the Note of a picture of which only the beginning is used.
+const noteAnimated = "animated: first frame only"
+
+// Open reads the picture in a file. Folders, pipes, empty files and files of more than MaxBytes are refused before
+// they are read; then everything holds that holds for Decode. Errors are of type *Error.
+func Open(path string) (*Picture, error) {
+	name := filepath.Base(path)
+	data, err := readFile(name, path)
+	if err != nil {
+		return nil, err
+	}
+	return Decode(name, data)
+}
+
+func readFile(name, path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	if err != nil {
+		return nil, fileError(name, err)
+	}
+	switch {
+	case info.IsDir():
+		return nil, newError(KindFolder, name, "is a folder. Choose a picture inside it.")
+	case !info.Mode().IsRegular():
+		return nil, newError(KindNotPicture, name, "is not an ordinary file. Choose a picture file.")
+	case info.Size() == 0:
+		return nil, errEmpty(name)
+	case info.Size() > MaxBytes:
+		return nil, errTooBig(name, info.Size())
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fileError(name, err)
+	}
+	defer f.Close()
+	// The beginning decides whether the rest is worth reading.
+	head := make([]byte, min(info.Size(), sniffLen))
+	n, err := io.ReadFull(f, head)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, fileError(name, err)
+	}
+	if head = head[:n]; Sniff(head) == "" {
+		return nil, errNotPicture(name, head)
+	}
+	data := make([]byte, info.Size())
+	n, err = io.ReadFull(io.NewSectionReader(f, 0, info.Size()), data)
+	if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
+		return nil, fileError(name, err)
+	}
+	return data[:n], nil // shorter when the file shrank meanwhile: the decoder notices
+}
+
+func fileError(name string, err error) *Error {
+	e := newError(KindUnreadable, name, "cannot be read. Copy it to another folder or drive and try again.")
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		e = newError(KindMissing, name, "is no longer there. It was moved, renamed or deleted; choose it again.")
+	case errors.Is(err, fs.ErrPermission):
+		e = newError(KindUnreadable, name, "cannot be read: you do not have the permission. Change its permissions or copy it.")
+	}
+	e.Err = err
+	return e
+}
+
+// Decode reads a picture from memory, for example one that was pasted. The name stands in errors and in Picture.Name;
+// it may be empty. The picture keeps data, which must not change afterwards. Errors are of type *Error.
+func Decode(name string, data []byte) (*Picture, error) {
+	h, err := ReadHeader(name, data)
+	if err != nil {
+		return nil, err
+	}
+	img, err := decodeImage(h, name, data)
+	if err != nil {
+		return nil, err
+	}
+	rgba := upright(onWhite(img, h), h.Orientation)
+	p := &Picture{
+		Name: name, Format: h.Format, Data: data, RGBA: rgba,
+		Width: rgba.Rect.Dx(), Height: rgba.Rect.Dy(),
+	}
+	if h.Animated {
+		p.Note = noteAnimated
+	}
+	return p, nil
+}
+
+// Thumbnail is the picture scaled down to fit into maxW x maxH pixels; a smaller picture keeps its size.
+// A new image is made each time.
+func (p *Picture) Thumbnail(maxW, maxH int) *image.RGBA {
+	w, h := fit(p.Width, p.Height, maxW, maxH)
+	dst := image.NewRGBA(image.Rect(0, 0, w, h))
+	draw.BiLinear.Scale(dst, dst.Rect, p.RGBA, p.RGBA.Rect, draw.Src, nil)
+	return dst
+}
+
+// fit is the largest size with the aspect ratio of w x h inside maxW x maxH, never larger than w x h nor below 1 x 1.
+func fit(w, h, maxW, maxH int) (int, int) {
+	scale := min(1, float64(maxW)/float64(w), float64(maxH)/float64(h))
+	return max(1, int(float64(w)*scale+0.5)), max(1, int(float64(h)*scale+0.5))
+}
