@@ -7,10 +7,13 @@ import (
 	"galago/inference/protocol"
 )
 
-// Backend owns a model. All methods but Hello are called from one goroutine, one at a time; ctx ends when the
+// Backend owns a model. All methods but Steps are called from one goroutine, one at a time; ctx ends when the
 // request is cancelled and must be looked at often. Errors are *Failure, or context.Canceled when ctx ended it.
 type Backend interface {
 	Hello() protocol.Hello
+	// Steps counts what the computing thread passes (a token, a slice of the prompt, a node of a graph), so that a
+	// computation that is stuck can be told from a slow one. Any goroutine may call it.
+	Steps() uint64
 	Load(ctx context.Context, l protocol.Load, progress func(protocol.Progress)) (protocol.Loaded, error)
 	// Ask answers; blob holds the pixels that ask.Images describe.
 	Ask(ctx context.Context, ask protocol.Ask, blob []byte, out Sink) (protocol.Done, error)

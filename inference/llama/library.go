@@ -1,0 +1,207 @@
+// Package llama answers questions with llama.cpp's shared libraries, called through yzma. It is the only package
+// that touches them, and the worker process the only program that uses it.
+//
+// Everything but the abort callback belongs to the goroutine that calls the Backend.
+package llama
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"unsafe"
+
+	"github.com/ebitengine/purego"
+	"github.com/hybridgroup/yzma/pkg/llama"
+	"github.com/hybridgroup/yzma/pkg/loader"
+	"github.com/hybridgroup/yzma/pkg/mtmd"
+	"github.com/jupiterrider/ffi"
+
+	"galago/inference/protocol"
+	"galago/inference/worker"
+)
+
+// Version of llama.cpp that this package is written for; the binding's structs are laid out for it alone.
+const Version = "v0.4.0"
+
+// decoderPos is mtmd_decoder_pos: one picture token's place in time and on the picture.
+type decoderPos struct{ T, X, Y, Z uint32 }
+
+// library is what this package binds itself, because yzma does not.
+type library struct {
+	imageDecoderPos ffi.Fun // void mtmd_helper_image_get_decoder_pos(const mtmd_image_tokens *, llama_pos, mtmd_decoder_pos *)
+}
+
+// The callbacks that llama.cpp calls. Each takes a slot of the process for good, so they are made once and
+// look at these variables.
+var (
+	cancelled atomic.Bool   // what is running should stop
+	onLoad    func(float32) // owned by the Backend's goroutine, which runs the load
+	lastWords func(string)  // set once, before anything can abort
+	callbacks struct {
+		log, abort, decodeAbort, modelLoad, mmprojLoad, encode uintptr
+	}
+)
+
+// Libraries is the folder of llama.cpp's libraries: GALAGO_LIB, or the folder lib beside this program.
+func Libraries() string {
+	if dir := os.Getenv("GALAGO_LIB"); dir != "" {
+		return dir
+	}
+	exe, err := os.Executable()
+	if err != nil {
+		return "lib"
+	}
+	if real, err := filepath.EvalSymlinks(exe); err == nil {
+		exe = real
+	}
+	return filepath.Join(filepath.Dir(exe), "lib")
+}
+
+// open loads the libraries from dir and registers every backend in it.
+func open(dir string, words func(string)) (*library, error) {
+	missing := func(err error) error {
+		return &worker.Failure{Code: protocol.CodeEngineMissing, Op: "load llama.cpp's libraries from " + dir, Detail: err.Error()}
+	}
+	for _, name := range []string{"ggml-base", "ggml", "llama", "mtmd"} {
+		if _, err := os.Stat(loader.GetLibraryFilename(dir, name)); err != nil {
+			return nil, missing(fmt.Errorf("%s is missing: %w", filepath.Base(loader.GetLibraryFilename(dir, name)), err))
+		}
+	}
+	if err := llama.Load(dir); err != nil {
+		return nil, missing(err)
+	}
+	if err := mtmd.Load(dir); err != nil {
+		return nil, missing(err)
+	}
+	lib, err := bind(dir, words)
+	if err != nil {
+		return nil, missing(err)
+	}
+	llama.LogSet(callbacks.log)
+	mtmd.LogSet(callbacks.log)
+	llama.BackendInit()
+	if err := llama.GGMLBackendLoadAllFromPath(dir); err != nil {
+		return nil, missing(err)
+	}
+	if llama.GGMLBackendDeviceCount() == 0 {
+		return nil, missing(errors.New("no backend could be loaded: not even the CPU's (libggml-cpu-*)"))
+	}
+	return lib, nil
+}
+
+// bind makes the callbacks and finds the functions that yzma leaves out.
+func bind(dir string, words func(string)) (*library, error) {
+	lastWords = words
+	callbacks.log = purego.NewCallback(func(level int32, text *byte, _ uintptr) uintptr {
+		log.add(level, goString(text))
+		return 0
+	})
+	callbacks.abort = purego.NewCallback(func(text *byte) uintptr {
+		lastWords(goString(text))
+		return 0
+	})
+	callbacks.decodeAbort = purego.NewCallback(func(_ uintptr) bool {
+		steps.Add(1)
+		return cancelled.Load()
+	})
+	callbacks.modelLoad = purego.NewCallback(loadProgress)
+	callbacks.mmprojLoad = purego.NewCallback(loadProgress)
+	callbacks.encode = purego.NewCallback(encodeProgress)
+
+	base, err := loader.LoadLibrary(dir, "ggml-base")
+	if err != nil {
+		return nil, err
+	}
+	setAbort, err := base.Prep("ggml_set_abort_callback", &ffi.TypePointer, &ffi.TypePointer)
+	if err != nil {
+		return nil, err
+	}
+	var previous uintptr
+	setAbort.Call(unsafe.Pointer(&previous), unsafe.Pointer(&callbacks.abort))
+
+	mt, err := loader.LoadLibrary(dir, "mtmd")
+	if err != nil {
+		return nil, err
+	}
+	lib := &library{}
+	lib.imageDecoderPos, err = mt.Prep("mtmd_helper_image_get_decoder_pos", &ffi.TypeVoid,
+		&ffi.TypePointer, &ffi.TypeSint32, &ffi.TypePointer)
+	return lib, err
+}
+
+// loadProgress is llama.cpp's progress callback of models and projectors: false ends the load.
+func loadProgress(progress float32, _ uintptr) bool {
+	steps.Add(1)
+	if onLoad != nil {
+		onLoad(progress)
+	}
+	return !cancelled.Load()
+}
+
+// encodeCheck is how many nodes of a picture's graph are computed between two looks at cancelled: each look waits
+// for the device, so not at every node.
+const encodeCheck = 16
+
+var encodeNodes int // owned by the Backend's goroutine
+
+// encodeProgress is asked before each node whether it wants to see it (ask), and shown those that it wanted.
+// False, when shown, ends the graph.
+func encodeProgress(_ uintptr, ask bool, _ uintptr) bool {
+	if ask {
+		encodeNodes++
+		return encodeNodes%encodeCheck == 0
+	}
+	steps.Add(1)
+	return !cancelled.Load()
+}
+
+// positions are the M-RoPE places of a picture's tokens, the first at pos0.
+func (l *library) positions(tokens mtmd.ImageTokens, n int, pos0 llama.Pos) []decoderPos {
+	out := make([]decoderPos, n)
+	p := unsafe.SliceData(out)
+	l.imageDecoderPos.Call(nil, unsafe.Pointer(&tokens), unsafe.Pointer(&pos0), unsafe.Pointer(&p))
+	runtime.KeepAlive(out)
+	return out
+}
+
+// devices lists what ggml computes on.
+func devices() []protocol.Device {
+	var list []protocol.Device
+	for i := range llama.GGMLBackendDeviceCount() {
+		d := llama.GGMLBackendDeviceGet(i)
+		list = append(list, protocol.Device{
+			Name:        llama.GGMLBackendDeviceName(d),
+			Description: llama.GGMLBackendDeviceDescription(d),
+			Type:        llama.GGMLBackendDevType(d).String(),
+			Backend:     llama.GGMLBackendRegName(llama.GGMLBackendDeviceBackendReg(d)),
+		})
+	}
+	return list
+}
+
+// gpu is the first GPU's device, or 0.
+func gpu() llama.GGMLBackendDevice {
+	for i := range llama.GGMLBackendDeviceCount() {
+		d := llama.GGMLBackendDeviceGet(i)
+		if strings.EqualFold(llama.GGMLBackendDevType(d).String(), "GPU") {
+			return d
+		}
+	}
+	return 0
+}
+
+// goString copies a C string.
+func goString(p *byte) string {
+	if p == nil {
+		return ""
+	}
+	n := 0
+	for *(*byte)(unsafe.Add(unsafe.Pointer(p), n)) != 0 {
+		n++
+	}
+	return string(unsafe.Slice(p, n))
+}

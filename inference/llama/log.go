@@ -1,0 +1,57 @@
+package llama
+
+import (
+	"os"
+	"strings"
+	"sync"
+
+	"galago/inference/protocol"
+)
+
+// logTail keeps the last warnings and errors of llama.cpp: they say why something failed.
+type logTail struct {
+	mu    sync.Mutex // llama.cpp logs from its own threads as well
+	lines []string
+}
+
+const logLines = 20
+
+var log logTail
+
+// add writes everything to standard error, which the service keeps, and remembers what matters.
+func (l *logTail) add(level int32, text string) {
+	os.Stderr.WriteString(text)
+	const warn = 3
+	if level < warn || strings.TrimSpace(text) == "" {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = append(l.lines, strings.TrimRight(text, "\n"))
+	if len(l.lines) > logLines {
+		l.lines = l.lines[len(l.lines)-logLines:]
+	}
+}
+
+func (l *logTail) tail() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Join(l.lines, "\n")
+}
+
+func (l *logTail) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.lines = nil
+}
+
+// orMemory is code, unless the log says that memory ran out.
+func (l *logTail) orMemory(code protocol.Code) protocol.Code {
+	text := strings.ToLower(l.tail())
+	for _, sign := range []string{"out of memory", "failed to allocate", "unable to allocate", "bad_alloc", "cannot allocate memory"} {
+		if strings.Contains(text, sign) {
+			return protocol.CodeOutOfMemory
+		}
+	}
+	return code
+}
