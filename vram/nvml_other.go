@@ -1,0 +1,9 @@
+//go:build !windows && !(linux && cgo)
+
+package vram
+
+// OpenNVML needs the NVIDIA driver's library, which this build cannot load.
+func OpenNVML() (Source, error) {
+	return nil, missing("This build of Galago cannot read NVIDIA cards. " +
+		"Use the Linux build with cgo to see the card's memory.")
+}

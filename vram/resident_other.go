@@ -1,0 +1,13 @@
+//go:build !linux
+
+package vram
+
+import "errors"
+
+// Resident is written for Linux only.
+func Resident(pid int) (uint64, error) {
+	return 0, errors.New("the memory of processes can only be read on Linux in this version")
+}
+
+// System is written for Linux only; elsewhere it returns 0, for unknown.
+func System() uint64 { return 0 }
