@@ -1,0 +1,60 @@
+# Galago: `make run` builds everything that is needed and opens the window, `make test` runs every test.
+# Everything that is built lies under build/.
+
+include scripts/versions.env
+
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+BIN := build/bin
+VERSION := $(shell sed -n 's/^ *Version *= *"\(.*\)"/\1/p' FyneApp.toml 2>/dev/null)
+LDFLAGS := -X main.version=$(VERSION)
+# libffi and llama.cpp's libraries travel beside the engine, in lib: it finds them by its RUNPATH.
+ENGINE_LDFLAGS := $(LDFLAGS) -r $$ORIGIN/lib
+GO ?= go
+
+.PHONY: help run build test lint e2e bench demo-model demo-eval clean deps llama demo
+
+help: ## list the targets
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+
+run: build ## build what is needed and open the window
+	@$(BIN)/galago $(ARGS)
+
+build: deps llama demo ## build both programs and llama.cpp's libraries into build/bin
+	@$(GO) build -trimpath -ldflags '$(ENGINE_LDFLAGS)' -o $(BIN)/galago-engine ./inference/galago-engine
+	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/galago .
+
+deps:
+	@scripts/deps.sh build
+
+llama: deps
+	@scripts/build-llama.sh
+
+# The built-in model goes beside the programs.
+demo:
+	@mkdir -p $(BIN)/demo
+	@cp -u assets/demo/*.gguf assets/demo/manifest.json $(BIN)/demo/
+
+test: ## build, then run every test: units, race detector, a real window
+	@scripts/deps.sh test
+	@$(MAKE) --no-print-directory build
+	@scripts/test.sh
+
+lint: ## formatting, vet, staticcheck and, where its database can be reached, govulncheck
+	@scripts/lint.sh
+
+e2e: build ## only the tests in a real window; pictures of it go to build/e2e
+	@scripts/deps.sh test
+	@GALAGO_E2E=1 $(GO) test -count=1 -v ./e2e/...
+
+bench: ## benchmarks of the inner parts
+	@$(GO) test -run '^$$' -bench . -benchmem ./inference/... ./app/... ./ui/...
+
+demo-model: ## train the built-in model again (Python and PyTorch; hours without a GPU)
+	@$(MAKE) --no-print-directory -C assets/demo model
+
+demo-eval: build ## measure the built-in model through the engine on pictures that it never saw
+	@scripts/demo-eval.sh
+
+clean: ## remove build/
+	@rm -rf build
