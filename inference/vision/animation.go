@@ -7,7 +7,6 @@ import (
 	"image"
 
 	"golang.org/x/image/draw"
-	"golang.org/x/image/webp"
 )
 
 // animated reports whether more than one frame is in the file. It reads the file's block structure only.
@@ -122,7 +121,7 @@ func firstWebPFrame(data []byte, canvas image.Rectangle) (image.Image, error) {
 	if !place.In(canvas) {
 		return nil, errors.New("webp: frame outside its canvas")
 	}
-	img, err := webp.Decode(bytes.NewReader(stillWebP(frame, head)))
+	img, err := decodeWebP(bytes.NewReader(stillWebP(frame, head)))
 	if err != nil {
 		return nil, err
 	}

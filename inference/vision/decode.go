@@ -54,10 +54,42 @@ func decodePixels(h Header, data []byte) (image.Image, error) {
 		if h.Animated {
 			return firstWebPFrame(data, image.Rect(0, 0, h.Width, h.Height))
 		}
-		return webp.Decode(r)
+		return decodeWebP(r)
 	}
 	return nil, fmt.Errorf("unknown format %q", h.Format)
 }
+
+// decodeWebP decodes a still picture. Lossy WebP has video's narrow range, where black is 16 and white 235, but the
+// decoder returns its planes as if they had JPEG's full range: left as they are, pictures come out pale.
+func decodeWebP(r io.Reader) (image.Image, error) {
+	img, err := webp.Decode(r)
+	switch m := img.(type) {
+	case *image.YCbCr:
+		widen(m)
+	case *image.NYCbCrA:
+		widen(&m.YCbCr)
+	}
+	return img, err
+}
+
+// widen stretches the planes to the full range, in place.
+func widen(m *image.YCbCr) {
+	var luma, chroma [256]byte
+	for i := range 256 {
+		luma[i] = clamp8((float64(i)-16)*255/219 + 0.5)
+		chroma[i] = clamp8((float64(i)-128)*255/224 + 128.5)
+	}
+	stretch := func(plane []byte, table *[256]byte) {
+		for i, v := range plane {
+			plane[i] = table[v]
+		}
+	}
+	stretch(m.Y, &luma)
+	stretch(m.Cb, &chroma)
+	stretch(m.Cr, &chroma)
+}
+
+func clamp8(v float64) byte { return byte(max(0, min(255, v))) }
 
 // decodeError words a decoder's complaint.
 func decodeError(name, format string, err error) *Error {
