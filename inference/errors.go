@@ -52,6 +52,9 @@ func Explain(err error) Explanation {
 	if !ok {
 		x = explanations[protocol.CodeInternal]
 	}
+	if e.Op == opLoad && (e.Code == protocol.CodeWorkerDied || e.Code == protocol.CodeWorkerHung) {
+		x = explainLoad
+	}
 	if e.Err != nil {
 		x.Text = fmt.Sprintf("%s (%v)", x.Text, e.Err)
 	}
@@ -60,6 +63,13 @@ func Explain(err error) Explanation {
 		x.Detail += "\n" + e.Detail
 	}
 	return x
+}
+
+// explainLoad is for a worker that died or hung while it loaded: nothing was written, and it is not started again.
+var explainLoad = Explanation{
+	Title:  "The engine could not load the model",
+	Text:   "The engine ended while it was loading the model.",
+	Action: "Try again, or open another model; the details below help in a report.",
 }
 
 var explanations = map[protocol.Code]Explanation{

@@ -50,11 +50,18 @@ func (f Frame) Decode(v any) error {
 // and an error wrapping ErrGarbage for anything that is no frame or too long.
 func Read(r io.Reader) (Frame, error) {
 	var head [headerSize]byte
-	if _, err := io.ReadFull(r, head[:]); err != nil {
+	// The letters alone first: garbage may be shorter than a header, and nothing comes after it.
+	if _, err := io.ReadFull(r, head[:len(magic)]); err != nil {
 		return Frame{}, err
 	}
-	if string(head[:4]) != magic {
-		return Frame{}, fmt.Errorf("%w: it starts with %q", ErrGarbage, head[:])
+	if string(head[:len(magic)]) != magic {
+		return Frame{}, fmt.Errorf("%w: it starts with %q", ErrGarbage, head[:len(magic)])
+	}
+	if _, err := io.ReadFull(r, head[len(magic):]); err != nil {
+		if errors.Is(err, io.EOF) {
+			err = io.ErrUnexpectedEOF
+		}
+		return Frame{}, err
 	}
 	kind := Kind(head[4])
 	nMessage, nBlob := binary.BigEndian.Uint32(head[5:]), binary.BigEndian.Uint32(head[9:])
