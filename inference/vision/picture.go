@@ -12,8 +12,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-
-	"golang.org/x/image/draw"
 )
 
 // The limits of what is read. A picture of MaxPixels takes 400 MB once decoded.
@@ -124,9 +122,7 @@ func Decode(name string, data []byte) (*Picture, error) {
 // A new image is made each time.
 func (p *Picture) Thumbnail(maxW, maxH int) *image.RGBA {
 	w, h := fit(p.Width, p.Height, maxW, maxH)
-	dst := image.NewRGBA(image.Rect(0, 0, w, h))
-	draw.BiLinear.Scale(dst, dst.Rect, p.RGBA, p.RGBA.Rect, draw.Src, nil)
-	return dst
+	return unpackRGB(resample(p.RGBA, w, h), w, h)
 }
 
 // fit is the largest size with the aspect ratio of w x h inside maxW x maxH, never larger than w x h nor below 1 x 1.

@@ -5,8 +5,6 @@ import (
 	"encoding/hex"
 	"fmt"
 	"image"
-
-	"golang.org/x/image/draw"
 )
 
 // MaxFreeSide is the longest side, in pixels, of a picture that is prepared for a projector that resizes by itself.
@@ -17,42 +15,46 @@ type Prepared struct {
 	Width, Height int
 	Tokens        int    // 0 when the Grid is zero: only the worker knows
 	RGB           []byte // Width*Height*3 bytes
-	Hash          string // of size and pixels
+	Hash          string // SHA-256 of size and pixels, in hexadecimal digits
 }
 
-// Prepare resizes a picture to exactly the size that the grid asks for. With the zero Grid the picture keeps its
-// size, or is made smaller until its longest side has MaxFreeSide pixels.
+// Prepare resizes a picture with a Catmull-Rom filter to exactly the size that the grid asks for. With the zero Grid
+// the picture keeps its size, or is made smaller until its longest side has MaxFreeSide pixels.
 func Prepare(p *Picture, g Grid) Prepared {
 	w, h := g.Size(p.Width, p.Height)
 	if g.Factor <= 0 {
 		w, h = fit(p.Width, p.Height, MaxFreeSide, MaxFreeSide)
 	}
-	img := resize(p.RGBA, w, h)
-	out := Prepared{Width: w, Height: h, Tokens: g.Tokens(p.Width, p.Height), RGB: packRGB(img)}
+	out := Prepared{Width: w, Height: h, Tokens: g.Tokens(p.Width, p.Height)}
+	if w == p.Width && h == p.Height {
+		out.RGB = packRGB(p.RGBA)
+	} else {
+		out.RGB = resample(p.RGBA, w, h)
+	}
 	out.Hash = hash(w, h, out.RGB)
 	return out
 }
 
-// resize scales with a Catmull-Rom filter, which is widened when shrinking so that every source pixel counts.
-func resize(src *image.RGBA, w, h int) *image.RGBA {
-	if src.Rect.Dx() == w && src.Rect.Dy() == h {
-		return src
-	}
-	dst := image.NewRGBA(image.Rect(0, 0, w, h))
-	draw.CatmullRom.Scale(dst, dst.Rect, src, src.Rect, draw.Src, nil)
-	return dst
-}
-
+// packRGB drops the fourth byte of each pixel.
 func packRGB(img *image.RGBA) []byte {
 	w, h := img.Rect.Dx(), img.Rect.Dy()
-	out := make([]byte, 0, w*h*3)
+	out := make([]byte, w*h*3)
 	for y := range h {
-		row := img.Pix[y*img.Stride:][:w*4]
-		for x := 0; x < len(row); x += 4 {
-			out = append(out, row[x], row[x+1], row[x+2])
+		src, dst := img.Pix[y*img.Stride:][:w*4], out[y*w*3:][:w*3]
+		for ; len(dst) >= 3 && len(src) >= 4; src, dst = src[4:], dst[3:] {
+			dst[0], dst[1], dst[2] = src[0], src[1], src[2]
 		}
 	}
 	return out
+}
+
+// unpackRGB is the image of three bytes a pixel.
+func unpackRGB(rgb []byte, w, h int) *image.RGBA {
+	img := image.NewRGBA(image.Rect(0, 0, w, h))
+	for dst := img.Pix; len(dst) >= 4 && len(rgb) >= 3; dst, rgb = dst[4:], rgb[3:] {
+		dst[0], dst[1], dst[2], dst[3] = rgb[0], rgb[1], rgb[2], 0xff
+	}
+	return img
 }
 
 func hash(w, h int, rgb []byte) string {
