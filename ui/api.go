@@ -94,8 +94,9 @@ const (
 	SegmentKV
 	SegmentKVFree
 	SegmentCompute
-	SegmentOurs   // our share, where it cannot be told apart
-	SegmentOthers // other programs
+	SegmentOurs    // our share, where it cannot be told apart
+	SegmentOthers  // other programs
+	SegmentPending // what the composer's request will add, drawn hatched; not part of Gauge.Used
 )
 
 // Gauge is what the memory bar shows.

@@ -2,11 +2,14 @@ package ui
 
 import (
 	"image"
+	"path/filepath"
+	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/dialog"
-	"fyne.io/fyne/v2/widget"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/storage"
 )
 
 // Window is Galago's window. All its methods belong to Fyne's main goroutine.
@@ -15,40 +18,163 @@ type Window struct {
 	act Actions
 	win fyne.Window
 
-	model, banner, gauge, queue, files *widget.Label
-	turns                              *fyne.Container
-	order                              []uint64
-	labels                             map[uint64]*widget.Label
-	entry                              *widget.Entry
+	settings   Settings
+	tips       *tips
+	header     *header
+	banner     *bannerStrip
+	transcript *transcript
+	queue      *queueChips
+	composer   *composer
+	gauge      *gaugeBar
+	snack      *snackbar
+	root       *fyne.Container
 }
 
 var _ View = (*Window)(nil)
 
 // New builds the window without showing it.
-func New(a fyne.App, act Actions) *Window {
-	w := &Window{app: a, act: act, win: a.NewWindow("Galago"), labels: map[uint64]*widget.Label{}}
-	w.model, w.banner, w.gauge = widget.NewLabel(""), widget.NewLabel(""), widget.NewLabel("")
-	w.queue, w.files = widget.NewLabel(""), widget.NewLabel("")
-	w.turns = container.NewVBox()
-	w.entry = widget.NewEntry()
-	w.entry.OnSubmitted = func(text string) {
-		if act.Send != nil {
-			act.Send(text)
-		}
+func New(a fyne.App, act Actions) *Window { return newWindow(a, act, realClock) }
+
+func newWindow(a fyne.App, act Actions, after clock) *Window {
+	a.Settings().SetTheme(newLook("system"))
+	w := &Window{app: a, act: act, win: a.NewWindow("Galago"), settings: Settings{MaxTokens: 768, Temperature: 0.7, Theme: "system"}}
+	w.tips = newTips(after)
+	w.header = newHeader(act, w.tips, w.openModel, w.openSettings)
+	w.banner = newBannerStrip(w.tips, w.relayout)
+	w.transcript = newTranscript(act, w.tips)
+	w.queue = newQueueChips(act, w.tips)
+	w.composer = newComposer(act, w.tips, w.choosePictures, w.relayout)
+	w.composer.entry.onPage = w.transcript.page
+	w.composer.entry.onShortcut = w.shortcut
+	w.gauge = newGaugeBar(act, w.tips)
+	w.snack = newSnackbar(after)
+	w.root = container.New(windowLayout{w},
+		w.transcript, w.header, w.banner, w.queue, w.composer, w.gauge, w.snack, w.tips.layer)
+	w.win.SetPadded(false)
+	w.win.SetContent(w.root)
+	w.win.Resize(fyne.NewSize(1200, 780))
+	w.connect()
+	return w
+}
+
+// connect takes what comes from the window rather than from a widget in it.
+func (w *Window) connect() {
+	w.win.SetOnDropped(func(_ fyne.Position, uris []fyne.URI) { w.dropped(uris) })
+	if w.act.Quit != nil {
+		w.win.SetOnClosed(w.act.Quit)
 	}
-	bottom := container.NewVBox(w.queue, w.files, w.entry, w.gauge)
-	w.win.SetContent(container.NewBorder(container.NewVBox(w.model, w.banner), bottom, nil, nil, container.NewVScroll(w.turns)))
-	w.win.SetOnDropped(func(_ fyne.Position, uris []fyne.URI) {
-		var paths []string
-		for _, u := range uris {
-			paths = append(paths, u.Path())
-		}
-		if act.Attach != nil {
-			act.Attach(paths)
+	c := w.win.Canvas()
+	for _, key := range []fyne.KeyName{fyne.KeyN, fyne.KeyO} {
+		c.AddShortcut(&desktop.CustomShortcut{KeyName: key, Modifier: fyne.KeyModifierShortcutDefault}, func(s fyne.Shortcut) { w.shortcut(s) })
+	}
+	c.AddShortcut(&fyne.ShortcutPaste{}, func(s fyne.Shortcut) {
+		c.Focus(w.composer.entry)
+		w.composer.entry.TypedShortcut(s)
+	})
+	c.SetOnTypedKey(w.typedKey)
+	c.SetOnTypedRune(func(r rune) { // typing anywhere writes the question
+		if c.Overlays().Top() == nil {
+			c.Focus(w.composer.entry)
+			w.composer.entry.TypedRune(r)
 		}
 	})
-	w.win.Resize(fyne.NewSize(1200, 780))
-	return w
+	c.Focus(w.composer.entry)
+	w.app.Settings().AddListener(func(fyne.Settings) { w.restyle() })
+}
+
+// typedKey takes the keys that no focused widget wants.
+func (w *Window) typedKey(e *fyne.KeyEvent) {
+	if s, ok := w.win.Canvas().Overlays().Top().(*sheet); ok {
+		if e.Name == fyne.KeyEscape {
+			s.hide()
+		}
+		return
+	}
+	switch e.Name {
+	case fyne.KeyEscape:
+		w.composer.cancelNow()
+	case fyne.KeyPageUp:
+		w.transcript.page(-0.9)
+	case fyne.KeyPageDown:
+		w.transcript.page(0.9)
+	case fyne.KeyUp:
+		w.transcript.page(-0.1)
+	case fyne.KeyDown:
+		w.transcript.page(0.1)
+	case fyne.KeyEnd:
+		w.transcript.follow()
+	}
+}
+
+// shortcut runs the window's own shortcuts and says whether it was one.
+func (w *Window) shortcut(s fyne.Shortcut) bool {
+	key, ok := s.(*desktop.CustomShortcut)
+	if !ok || key.Modifier != fyne.KeyModifierShortcutDefault {
+		return false
+	}
+	switch key.KeyName {
+	case fyne.KeyN:
+		if w.act.NewChat != nil {
+			w.act.NewChat()
+		}
+	case fyne.KeyO:
+		w.choosePictures()
+	default:
+		return false
+	}
+	return true
+}
+
+func (w *Window) dropped(uris []fyne.URI) {
+	var paths []string
+	for _, u := range uris {
+		paths = append(paths, filepath.FromSlash(u.Path()))
+	}
+	if len(paths) > 0 && w.act.Attach != nil {
+		w.act.Attach(paths)
+	}
+}
+
+// restyle follows a change of the theme, also where Fyne cannot see: turns out of sight and colours taken once.
+func (w *Window) restyle() {
+	w.composer.restyle()
+	w.transcript.restyle()
+}
+
+// relayout gives every part its height anew.
+func (w *Window) relayout() { w.root.Refresh() }
+
+// windowLayout stacks header, banner, transcript, queue, composer and gauge.
+type windowLayout struct{ w *Window }
+
+func (l windowLayout) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(640, 460) }
+
+func (l windowLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
+	w := l.w
+	column := min(columnWidth, size.Width-2*gap5)
+	x := (size.Width - column) / 2
+	place(w.header, 0, 0, size.Width, headerHeight)
+	top := headerHeight
+	b := w.banner.heightFor(size.Width)
+	setVisible(w.banner, b > 0)
+	place(w.banner, 0, top, size.Width, b)
+	top += b
+	bottom := size.Height - gaugeHeight
+	place(w.gauge, 0, bottom, size.Width, gaugeHeight)
+	h := w.composer.heightFor(column)
+	bottom -= h + gap3
+	place(w.composer, x, bottom, column, h)
+	q := w.queue.heightFor(column)
+	setVisible(w.queue, q > 0)
+	if q > 0 {
+		bottom -= q + gap2
+		place(w.queue, x, bottom, column, q)
+	}
+	bottom -= gap2
+	place(w.transcript, 0, top, size.Width, max(bottom-top, 0))
+	s := w.snack.fit(size.Width)
+	place(w.snack, (size.Width-s.Width)/2, bottom-s.Height-gap2, s.Width, s.Height)
+	place(w.tips.layer, 0, 0, size.Width, size.Height)
 }
 
 // Fyne is the window underneath, for dialogs of the application.
@@ -58,75 +184,138 @@ func (w *Window) Fyne() fyne.Window { return w.win }
 func (w *Window) ShowAndRun() { w.win.ShowAndRun() }
 
 // SetModel shows the loaded model.
-func (w *Window) SetModel(m Model) { w.model.SetText(m.Name + " · " + m.Detail + " " + m.State) }
+func (w *Window) SetModel(m Model) {
+	w.header.set(m)
+	w.composer.setVision(m.Vision || m.Name == "")
+}
 
 // SetBanner shows a strip below the header; nil removes it.
 func (w *Window) SetBanner(b *Banner) {
-	if b == nil {
-		w.banner.SetText("")
-		return
-	}
-	w.banner.SetText(b.Text)
+	w.banner.set(b)
+	w.relayout()
 }
 
 // SetSamples sets the pictures of the empty state.
-func (w *Window) SetSamples([]Sample) {}
+func (w *Window) SetSamples(samples []Sample) { w.transcript.empty.setSamples(samples) }
 
 // SetAttachments shows the pictures of the composer.
-func (w *Window) SetAttachments(as []Attachment) {
-	text := ""
-	for _, a := range as {
-		text += a.Name + " " + a.Info + "  "
-	}
-	w.files.SetText(text)
-}
+func (w *Window) SetAttachments(list []Attachment) { w.composer.setAttachments(list) }
 
 // SetComposerText replaces what is typed.
-func (w *Window) SetComposerText(s string) { w.entry.SetText(s) }
-
-// SetTurns shows a whole conversation.
-func (w *Window) SetTurns(ts []Turn) {
-	w.turns.RemoveAll()
-	w.labels = map[uint64]*widget.Label{}
-	for _, t := range ts {
-		w.PutTurn(t)
-	}
+func (w *Window) SetComposerText(text string) {
+	e := w.composer.entry
+	e.SetText(text)
+	e.CursorRow, e.CursorColumn = strings.Count(text, "\n"), len([]rune(text[strings.LastIndexByte(text, '\n')+1:]))
+	e.Refresh()
 }
+
+// SetTurns shows a whole conversation, an empty one for a new chat.
+func (w *Window) SetTurns(turns []Turn) { w.transcript.set(turns) }
 
 // PutTurn adds a turn or replaces the one of the same ID.
-func (w *Window) PutTurn(t Turn) {
-	l := w.labels[t.ID]
-	if l == nil {
-		l = widget.NewLabel("")
-		l.Wrapping = fyne.TextWrapWord
-		w.labels[t.ID] = l
-		w.turns.Add(l)
-	}
-	l.SetText(t.Question + "\n" + t.Answer)
-}
+func (w *Window) PutTurn(t Turn) { w.transcript.put(t) }
 
-// SetQueue shows the waiting turns.
-func (w *Window) SetQueue(ts []Turn) {
-	text := ""
-	for _, t := range ts {
-		text += t.Question + "  "
-	}
-	w.queue.SetText(text)
+// SetQueue shows the waiting questions.
+func (w *Window) SetQueue(turns []Turn) {
+	w.queue.set(turns)
+	w.relayout()
 }
 
 // SetBusy says whether Cancel has something to stop.
-func (w *Window) SetBusy(bool) {}
+func (w *Window) SetBusy(busy bool) { w.composer.setBusy(busy) }
 
-// SetGauge shows the memory.
-func (w *Window) SetGauge(g Gauge) { w.gauge.SetText(g.Name + " " + g.Line) }
+// SetGauge shows the memory. A reading equal to the last draws nothing.
+func (w *Window) SetGauge(g Gauge) { w.gauge.set(g) }
 
-// SetSettings fills the settings dialog.
-func (w *Window) SetSettings(Settings) {}
+// SetSettings takes the settings that the dialog shows, and applies the look among them.
+func (w *Window) SetSettings(s Settings) {
+	if s.Theme != w.settings.Theme {
+		w.app.Settings().SetTheme(newLook(s.Theme))
+	}
+	w.settings = s
+}
 
-// Notify shows a short message.
-func (w *Window) Notify(text string) { w.banner.SetText(text) }
+// Notify shows a short message that goes away by itself.
+func (w *Window) Notify(text string) {
+	w.snack.show(text)
+	w.relayout()
+}
 
-// ShowImage shows a picture large.
+// ShowImage shows a picture as large as the window allows.
 func (w *Window) ShowImage(title string, img image.Image) {
-	dialog.ShowInformation(title, "", w.win)
+	if img == nil {
+		return
+	}
+	showSheet(w.win.Canvas(), title, newWhole(img), func(room fyne.Size) fyne.Size { return imageRoom(img, room) })
+}
+
+func (w *Window) openSettings() {
+	form := newSettingsForm(w.settings, func(s Settings) {
+		w.SetSettings(s)
+		if w.act.Settings != nil {
+			w.act.Settings(s)
+		}
+	})
+	showSheet(w.win.Canvas(), "Settings", form.box, func(room fyne.Size) fyne.Size {
+		m := form.box.MinSize()
+		return fyne.NewSize(min(max(m.Width, 440), room.Width), m.Height)
+	})
+}
+
+// pictureEndings are what the file dialog offers; the content decides later what a file is.
+var pictureEndings = []string{
+	".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp",
+	".JPG", ".JPEG", ".PNG", ".GIF", ".BMP", ".TIF", ".TIFF", ".WEBP",
+}
+
+// choosePictures opens the file dialog. It takes one picture at a time; each one chosen is added.
+func (w *Window) choosePictures() {
+	w.openFile("Add a picture", pictureEndings, func(path string) {
+		if w.act.Attach != nil {
+			w.act.Attach([]string{path})
+		}
+	})
+}
+
+// openModel asks for the model, then for the file with its eyes.
+func (w *Window) openModel() {
+	if w.act.OpenModel == nil {
+		return
+	}
+	endings := []string{".gguf", ".GGUF"}
+	w.openFile("Open a model (GGUF)", endings, func(model string) {
+		ask := dialog.NewConfirm("Does the model see pictures?",
+			"A model that sees pictures has a second file, often named mmproj-….gguf.\nWithout it the model can only chat.",
+			func(yes bool) {
+				if !yes {
+					w.act.OpenModel(model, "")
+					return
+				}
+				w.openFile("Open its mmproj file (GGUF)", endings, func(mmproj string) { w.act.OpenModel(model, mmproj) })
+			}, w.win)
+		ask.SetConfirmText("Choose the mmproj file")
+		ask.SetDismissText("It only chats")
+		ask.Show()
+	})
+}
+
+// openFile shows the file dialog and gives the chosen path, or nothing when it is closed.
+func (w *Window) openFile(title string, endings []string, chosen func(path string)) {
+	d := dialog.NewFileOpen(func(f fyne.URIReadCloser, err error) {
+		if err != nil {
+			w.Notify("The file could not be opened: " + err.Error())
+			return
+		}
+		if f == nil {
+			return
+		}
+		path := filepath.FromSlash(f.URI().Path())
+		_ = f.Close() // only its path is wanted
+		chosen(path)
+	}, w.win)
+	d.SetTitleText(title)
+	d.SetFilter(storage.NewExtensionFileFilter(endings))
+	size := w.win.Canvas().Size()
+	d.Resize(fyne.NewSize(min(size.Width-40, 860), min(size.Height-40, 600)))
+	d.Show()
 }

@@ -1,0 +1,642 @@
+package ui
+
+import (
+	"fmt"
+	"net/url"
+	"path/filepath"
+	"strings"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// composer is the card where a question is written: pictures above, text below, the buttons at its right.
+type composer struct {
+	widget.BaseWidget
+	act    Actions
+	tips   *tips
+	onSize func() // its height changed
+	choose func() // opens the dialog for pictures
+
+	entry     *questionEntry
+	override  *container.ThemeOverride
+	attach    *button
+	cancel    *button
+	send      *button
+	files     *container.Scroll
+	fileBox   *fileGrid
+	refused   *still // why pictures cannot be used
+	width     float32
+	height    float32
+	busy      bool
+	noPicture bool
+}
+
+const maxRows = 8 // of the entry, before it scrolls
+
+func newComposer(act Actions, tips *tips, choose, onSize func()) *composer {
+	c := &composer{act: act, tips: tips, choose: choose, onSize: onSize}
+	c.entry = newQuestionEntry()
+	c.entry.SetPlaceHolder("Ask about a picture")
+	c.entry.onSend = c.sendNow
+	c.entry.onCancel = c.cancelNow
+	c.entry.onPaths = func(paths []string) {
+		if act.Attach != nil {
+			act.Attach(paths)
+		}
+	}
+	c.entry.OnChanged = func(string) { c.resized() }
+	c.entry.onFocus = func() { c.Refresh() }
+	c.override = container.NewThemeOverride(c.entry, bare{fyne.CurrentApp().Settings().Theme()})
+	c.attach = newButton(quiet, "plus", "", choose).withTip(tips, "Add pictures (Ctrl+O)")
+	c.cancel = newButton(secondary, "", "Cancel", c.cancelNow).withTip(tips, "Stop the answer (Esc)")
+	c.cancel.Disable()
+	c.send = newButton(primary, "", "Send", c.sendNow).withTip(tips, "Send the question (Enter)")
+	c.fileBox = newFileGrid(act, tips)
+	c.files = container.NewVScroll(c.fileBox)
+	c.refused = newPlain(textSmall, colorMuted)
+	c.refused.setText("This model reads text only: it cannot see pictures.")
+	c.ExtendBaseWidget(c)
+	return c
+}
+
+func (c *composer) sendNow() {
+	if c.act.Send != nil {
+		c.act.Send(c.entry.Text)
+	}
+}
+
+func (c *composer) cancelNow() {
+	if c.busy && c.act.Cancel != nil {
+		c.act.Cancel()
+	}
+}
+
+func (c *composer) setBusy(busy bool) {
+	c.busy = busy
+	if busy {
+		c.cancel.Enable()
+	} else {
+		c.cancel.Disable()
+	}
+}
+
+func (c *composer) setAttachments(list []Attachment) {
+	c.fileBox.set(list)
+	place := "Ask about a picture"
+	switch {
+	case len(list) == 1:
+		place = "Ask about the picture"
+	case len(list) > 1:
+		place = "Ask about the pictures"
+	case c.noPicture:
+		place = "Ask something"
+	}
+	if c.entry.PlaceHolder != place {
+		c.entry.SetPlaceHolder(place)
+	}
+	c.resized()
+}
+
+// setVision says whether the model sees pictures.
+func (c *composer) setVision(vision bool) {
+	if c.noPicture == !vision {
+		return
+	}
+	c.noPicture = !vision
+	if vision {
+		c.attach.Enable()
+	} else {
+		c.attach.Disable()
+	}
+	c.setAttachments(c.fileBox.list)
+}
+
+func (c *composer) resized() {
+	w := c.width
+	if w == 0 {
+		return
+	}
+	before := c.height
+	c.width = 0
+	if c.heightFor(w) != before {
+		c.onSize()
+	}
+	c.Refresh()
+}
+
+const (
+	composerPad  float32 = 10
+	attachWidth  float32 = 34
+	buttonHeight float32 = 34
+)
+
+// entryWidth is what the text has between the attach button and the other two.
+func (c *composer) entryWidth(width float32) float32 {
+	return width - 2*composerPad - attachWidth - 2*gap2 - c.cancel.MinSize().Width - c.send.MinSize().Width - gap2
+}
+
+func (c *composer) heightFor(width float32) float32 {
+	if c.width == width {
+		return c.height
+	}
+	c.width = width
+	c.entry.setRowsFor(c.entryWidth(width))
+	h := composerPad
+	if files := c.filesHeight(width); files > 0 {
+		h += files + gap2
+	}
+	if c.noPicture {
+		h += c.refused.heightFor(width-2*composerPad-gap2) + gap1
+	}
+	h += max(c.override.MinSize().Height, buttonHeight) + composerPad
+	c.height = h
+	return h
+}
+
+// filesHeight is what the pictures take: all of them up to three rows, then they scroll.
+func (c *composer) filesHeight(width float32) float32 {
+	if len(c.fileBox.list) == 0 {
+		return 0
+	}
+	all := c.fileBox.heightFor(width - 2*composerPad)
+	return min(all, 2.5*(fileHeight+gap1))
+}
+
+func (c *composer) CreateRenderer() fyne.WidgetRenderer {
+	card := newPanel(colorSurface, colorLine, radiusCard)
+	d := &drawing{objects: []fyne.CanvasObject{card.rect, c.files, c.refused, c.attach, c.override, c.cancel, c.send}}
+	d.min = func() fyne.Size { return fyne.NewSize(300, c.height) }
+	d.layout = func(s fyne.Size) {
+		c.heightFor(s.Width)
+		place(card.rect, 0, 0, s.Width, s.Height)
+		y := composerPad
+		files := c.filesHeight(s.Width)
+		setVisible(c.files, files > 0)
+		if files > 0 {
+			place(c.files, composerPad, y, s.Width-2*composerPad, files)
+			y += files + gap2
+		}
+		setVisible(c.refused, c.noPicture)
+		if c.noPicture {
+			w := s.Width - 2*composerPad - gap2
+			h := c.refused.heightFor(w)
+			place(c.refused, composerPad+gap2, y, w, h)
+			y += h + gap1
+		}
+		rest := s.Height - y - composerPad
+		bottom := y + rest - buttonHeight
+		place(c.attach, composerPad, bottom, attachWidth, buttonHeight)
+		entry := c.override.MinSize().Height
+		place(c.override, composerPad+attachWidth+gap1, y+(rest-entry)/2, c.entryWidth(s.Width)+gap1, entry)
+		sw, cw := c.send.MinSize().Width, c.cancel.MinSize().Width
+		place(c.send, s.Width-composerPad-sw, bottom, sw, buttonHeight)
+		place(c.cancel, s.Width-composerPad-sw-gap2-cw, bottom, cw, buttonHeight)
+	}
+	d.restyle = func() {
+		card.stroke = colorLine
+		if c.entry.hasFocus {
+			card.stroke = colorMuted
+		}
+		card.restyle()
+		d.layout(c.Size())
+		canvas.Refresh(c)
+	}
+	return d
+}
+
+// restyle follows a change of the theme.
+func (c *composer) restyle() {
+	c.override.Theme = bare{fyne.CurrentApp().Settings().Theme()}
+	c.override.Refresh()
+	c.Refresh()
+}
+
+// questionEntry is the text of the composer: Enter sends, Shift+Enter begins a line, Esc cancels, and pasting paths
+// of files attaches them.
+type questionEntry struct {
+	widget.Entry
+	onSend, onCancel, onFocus func()
+	onPaths                   func([]string)
+	onPage                    func(share float32) // scrolls the transcript
+	onShortcut                func(fyne.Shortcut) bool
+	shift, hasFocus           bool
+	rows                      int
+}
+
+var _ desktop.Keyable = (*questionEntry)(nil)
+
+func newQuestionEntry() *questionEntry {
+	e := &questionEntry{rows: 1}
+	e.MultiLine = true
+	e.Wrapping = fyne.TextWrapWord
+	e.Scroll = container.ScrollVerticalOnly
+	e.ExtendBaseWidget(e)
+	e.SetMinRowsVisible(1)
+	return e
+}
+
+// setRowsFor makes the entry as high as its text needs at a width.
+func (e *questionEntry) setRowsFor(width float32) {
+	lines, _ := flow([]span{{text: e.Text}}, width-2*theme.InnerPadding()-1, face{size: textBody})
+	if n := min(max(len(lines), 1), maxRows); n != e.rows {
+		e.rows = n
+		e.SetMinRowsVisible(n)
+	}
+}
+
+func (e *questionEntry) FocusGained() {
+	e.hasFocus = true
+	e.Entry.FocusGained()
+	e.focusChanged()
+}
+
+func (e *questionEntry) FocusLost() {
+	e.hasFocus, e.shift = false, false
+	e.Entry.FocusLost()
+	e.focusChanged()
+}
+
+func (e *questionEntry) focusChanged() {
+	if e.onFocus != nil {
+		e.onFocus()
+	}
+}
+
+func (e *questionEntry) KeyDown(k *fyne.KeyEvent) {
+	if k.Name == desktop.KeyShiftLeft || k.Name == desktop.KeyShiftRight {
+		e.shift = true
+	}
+	e.Entry.KeyDown(k)
+}
+
+func (e *questionEntry) KeyUp(k *fyne.KeyEvent) {
+	if k.Name == desktop.KeyShiftLeft || k.Name == desktop.KeyShiftRight {
+		e.shift = false
+	}
+	e.Entry.KeyUp(k)
+}
+
+func (e *questionEntry) TypedKey(k *fyne.KeyEvent) {
+	switch k.Name {
+	case fyne.KeyReturn, fyne.KeyEnter:
+		if e.shift {
+			e.Entry.TypedKey(k)
+		} else {
+			e.onSend()
+		}
+	case fyne.KeyEscape:
+		e.onCancel()
+	case fyne.KeyPageUp, fyne.KeyPageDown:
+		if e.onPage != nil {
+			share := float32(0.9)
+			if k.Name == fyne.KeyPageUp {
+				share = -share
+			}
+			e.onPage(share)
+		}
+	default:
+		e.Entry.TypedKey(k)
+	}
+}
+
+// AcceptsTab lets Tab leave the entry, for the keyboard's way through the window.
+func (e *questionEntry) AcceptsTab() bool { return false }
+
+func (e *questionEntry) TypedShortcut(s fyne.Shortcut) {
+	if paste, ok := s.(*fyne.ShortcutPaste); ok && e.onPaths != nil {
+		if paths := pastedPaths(paste.Clipboard.Content()); len(paths) > 0 {
+			e.onPaths(paths)
+			return
+		}
+	}
+	if e.onShortcut != nil && e.onShortcut(s) {
+		return
+	}
+	e.Entry.TypedShortcut(s)
+}
+
+// pastedPaths returns the paths in a pasted text: absolute paths or file URIs, one a line, as file managers copy
+// them. It returns none when a line is anything else, so that a question that names a path stays a text.
+func pastedPaths(text string) []string {
+	var paths []string
+	for line := range strings.Lines(strings.TrimSpace(text)) {
+		line = strings.Trim(strings.TrimSpace(line), `"'`)
+		switch {
+		case line == "" || line == "copy" || line == "cut" || line == "x-special/nautilus-clipboard":
+			continue // written by file managers before the list
+		case strings.HasPrefix(line, "file://"):
+			u, err := url.Parse(line)
+			if err != nil || u.Path == "" {
+				return nil
+			}
+			path := u.Path
+			if len(path) > 2 && path[0] == '/' && path[2] == ':' { // file:///C:/…
+				path = path[1:]
+			}
+			paths = append(paths, filepath.FromSlash(path))
+		case filepath.IsAbs(line) && filepath.Ext(line) != "" && !strings.HasSuffix(line, "."):
+			paths = append(paths, line)
+		default:
+			return nil
+		}
+	}
+	return paths
+}
+
+// fileGrid holds the pictures of the composer in one to three columns.
+type fileGrid struct {
+	widget.BaseWidget
+	act   Actions
+	tips  *tips
+	list  []Attachment
+	cards []*fileCard
+}
+
+const fileHeight float32 = 56
+
+func newFileGrid(act Actions, tips *tips) *fileGrid {
+	g := &fileGrid{act: act, tips: tips}
+	g.ExtendBaseWidget(g)
+	return g
+}
+
+// set shows a list, keeping the cards of the pictures that stay.
+func (g *fileGrid) set(list []Attachment) {
+	old := map[uint64]*fileCard{}
+	for _, c := range g.cards {
+		old[c.file.ID] = c
+	}
+	g.list, g.cards = list, nil
+	for _, a := range list {
+		c := old[a.ID]
+		if c == nil {
+			c = newFileCard(g.act, g.tips)
+		}
+		c.set(a)
+		g.cards = append(g.cards, c)
+	}
+	g.Refresh()
+}
+
+// columns is how many cards stand beside each other.
+func (g *fileGrid) columns(width float32) int {
+	return min(max(len(g.list), 1), max(int(width/215), 1), 3)
+}
+
+func (g *fileGrid) heightFor(width float32) float32 {
+	n := g.columns(width)
+	rows := (len(g.list) + n - 1) / n
+	return float32(rows)*(fileHeight+gap1) - gap1
+}
+
+func (g *fileGrid) CreateRenderer() fyne.WidgetRenderer { return &gridRenderer{g} }
+
+type gridRenderer struct{ g *fileGrid }
+
+func (r *gridRenderer) Destroy() {}
+
+func (r *gridRenderer) Layout(s fyne.Size) {
+	n := r.g.columns(s.Width)
+	w := (s.Width - float32(n-1)*gap2) / float32(n)
+	for i, c := range r.g.cards {
+		place(c, float32(i%n)*(w+gap2), float32(i/n)*(fileHeight+gap1), w, fileHeight)
+	}
+}
+
+func (r *gridRenderer) MinSize() fyne.Size {
+	w := r.g.Size().Width
+	if w == 0 {
+		w = columnWidth
+	}
+	return fyne.NewSize(100, r.g.heightFor(w))
+}
+
+func (r *gridRenderer) Objects() []fyne.CanvasObject {
+	var o []fyne.CanvasObject
+	for _, c := range r.g.cards {
+		o = append(o, c)
+	}
+	return o
+}
+
+func (r *gridRenderer) Refresh() {
+	r.Layout(r.g.Size())
+	canvas.Refresh(r.g)
+}
+
+// fileCard shows one picture of the composer: thumbnail, name, what it costs or what is wrong, and the cross.
+type fileCard struct {
+	widget.BaseWidget
+	file   Attachment
+	tips   *tips
+	thumb  *picture
+	remove *button
+}
+
+func newFileCard(act Actions, tips *tips) *fileCard {
+	c := &fileCard{tips: tips, thumb: newPicture(nil, radiusControl, nil)}
+	c.remove = newButton(quiet, "close", "", func() {
+		if act.Detach != nil {
+			act.Detach(c.file.ID)
+		}
+	}).withTip(tips, "Remove this picture")
+	c.remove.small = true
+	c.ExtendBaseWidget(c)
+	return c
+}
+
+func (c *fileCard) set(a Attachment) {
+	c.file = a
+	c.thumb.set(a.Thumb)
+	c.Refresh()
+}
+
+// line is the second line: the cost, or what is wrong in its place.
+func (c *fileCard) line() (string, fyne.ThemeColorName) {
+	if p := c.file.Problem; p != nil {
+		if p.Title != "" {
+			return p.Title, colorError
+		}
+		return p.Text, colorError
+	}
+	if c.file.Info == "" {
+		return "Reading…", colorMuted
+	}
+	return c.file.Info, colorMuted
+}
+
+// tip is everything, for where the card cuts it.
+func (c *fileCard) tip() string {
+	text, _ := c.line()
+	tip := c.file.Name + "\n" + text
+	if p := c.file.Problem; p != nil && p.Title != "" {
+		tip += "\n" + p.Text
+		if p.Action != "" {
+			tip += "\n" + p.Action
+		}
+	}
+	return tip
+}
+
+func (c *fileCard) MouseIn(*desktop.MouseEvent)    { c.tips.showSoon(c, c.tip()) }
+func (c *fileCard) MouseMoved(*desktop.MouseEvent) {}
+func (c *fileCard) MouseOut()                      { c.tips.hide() }
+
+func (c *fileCard) CreateRenderer() fyne.WidgetRenderer {
+	name, info := newLabel("", textSmall+1, colorText).bold(), newLabel("", textSmall, colorMuted)
+	mark := newIcon("warning", colorError)
+	d := &drawing{objects: []fyne.CanvasObject{c.thumb, mark.image, name.draw, info.draw, c.remove}}
+	d.min = func() fyne.Size { return fyne.NewSize(120, fileHeight) }
+	d.layout = func(s fyne.Size) {
+		place(c.thumb, 0, 0, fileHeight, fileHeight)
+		x := fileHeight + 10
+		cross := c.remove.MinSize()
+		w := s.Width - x - cross.Width - gap1
+		name.place(x, 9, w, 18)
+		at := x
+		if c.file.Problem != nil {
+			place(mark.image, x, 30, 14, 14)
+			at += 18
+		}
+		info.place(at, 28, w-(at-x), 18)
+		place(c.remove, s.Width-cross.Width, (s.Height-cross.Height)/2, cross.Width, cross.Height)
+	}
+	d.restyle = func() {
+		name.set(c.file.Name)
+		text, color := c.line()
+		info.set(text)
+		info.color = color
+		setVisible(mark.image, c.file.Problem != nil)
+		name.restyle()
+		info.restyle()
+		mark.restyle()
+		d.layout(c.Size())
+		canvas.Refresh(c)
+	}
+	d.restyle()
+	return d
+}
+
+// queueChips shows the waiting questions above the composer.
+type queueChips struct {
+	widget.BaseWidget
+	act   Actions
+	tips  *tips
+	count *label
+	turns []Turn
+	chips []*chip
+	width float32
+}
+
+func newQueueChips(act Actions, tips *tips) *queueChips {
+	q := &queueChips{act: act, tips: tips, count: newLabel("", textSmall, colorMuted)}
+	q.ExtendBaseWidget(q)
+	return q
+}
+
+func (q *queueChips) set(turns []Turn) {
+	q.turns, q.chips = turns, nil
+	for _, t := range turns {
+		q.chips = append(q.chips, newChip("“"+oneLine(t.Question)+"”", q.tips, func() { callTurn(q.act.Unqueue, t.ID) }))
+	}
+	q.count.set(fmt.Sprintf("%d questions waiting", len(turns)))
+	if len(turns) == 1 {
+		q.count.set("1 question waiting")
+	}
+	q.Refresh()
+}
+
+func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
+
+const chipHeight float32 = 26
+
+// arrange places the chips in lines, at most three of them, and returns the height.
+func (q *queueChips) arrange(width float32, move bool) float32 {
+	if len(q.turns) == 0 {
+		return 0
+	}
+	x, y := q.count.size().Width+gap2, float32(0)
+	for _, c := range q.chips {
+		w := min(c.MinSize().Width, 260, width)
+		if x > 0 && x+w > width {
+			x, y = 0, y+chipHeight+gap1
+		}
+		if move {
+			place(c, x, y, w, chipHeight)
+			setVisible(c, y < 3*(chipHeight+gap1))
+		}
+		x += w + 6
+	}
+	return min(y, 2*(chipHeight+gap1)) + chipHeight
+}
+
+func (q *queueChips) heightFor(width float32) float32 { return q.arrange(width, false) }
+
+func (q *queueChips) CreateRenderer() fyne.WidgetRenderer { return &queueRenderer{q} }
+
+type queueRenderer struct{ q *queueChips }
+
+func (r *queueRenderer) Destroy()           {}
+func (r *queueRenderer) MinSize() fyne.Size { return fyne.NewSize(100, 0) }
+
+func (r *queueRenderer) Layout(s fyne.Size) {
+	r.q.count.place(0, 0, r.q.count.size().Width+1, chipHeight)
+	r.q.arrange(s.Width, true)
+}
+
+func (r *queueRenderer) Objects() []fyne.CanvasObject {
+	if len(r.q.turns) == 0 {
+		return nil
+	}
+	o := []fyne.CanvasObject{r.q.count.draw}
+	for _, c := range r.q.chips {
+		o = append(o, c)
+	}
+	return o
+}
+
+func (r *queueRenderer) Refresh() {
+	r.q.count.restyle()
+	r.Layout(r.q.Size())
+	canvas.Refresh(r.q)
+}
+
+// chip is a small pill with a cross.
+type chip struct {
+	widget.BaseWidget
+	text   *label
+	remove *button
+}
+
+func newChip(text string, tips *tips, onRemove func()) *chip {
+	c := &chip{text: newLabel(text, textSmall, colorMuted)}
+	c.remove = newButton(quiet, "close", "", onRemove).withTip(tips, "Do not ask this question")
+	c.remove.small = true
+	c.ExtendBaseWidget(c)
+	return c
+}
+
+func (c *chip) CreateRenderer() fyne.WidgetRenderer {
+	back := newPanel(colorRaised, "", chipHeight/2)
+	d := &drawing{objects: []fyne.CanvasObject{back.rect, c.text.draw, c.remove}}
+	d.min = func() fyne.Size {
+		return fyne.NewSize(gap3+c.text.size().Width+c.remove.MinSize().Width+gap1, chipHeight)
+	}
+	d.layout = func(s fyne.Size) {
+		place(back.rect, 0, 0, s.Width, s.Height)
+		b := c.remove.MinSize()
+		c.text.place(gap3, 0, s.Width-gap3-b.Width-2, s.Height)
+		place(c.remove, s.Width-b.Width-2, (s.Height-b.Height)/2, b.Width, b.Height)
+	}
+	d.restyle = func() {
+		back.restyle()
+		c.text.restyle()
+		canvas.Refresh(c)
+	}
+	return d
+}

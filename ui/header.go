@@ -1,0 +1,210 @@
+package ui
+
+import (
+	"fmt"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/widget"
+)
+
+// header is the bar at the top: the name, the model, a new chat and the settings.
+type header struct {
+	widget.BaseWidget
+	act      Actions
+	model    Model
+	pill     *button
+	newChat  *button
+	settings *button
+	loading  *progress
+}
+
+const headerHeight float32 = 48
+
+func newHeader(act Actions, tips *tips, openModel, openSettings func()) *header {
+	h := &header{act: act, loading: newProgress()}
+	h.pill = newButton(pill, "", "No model", nil).withTip(tips, "Choose the model")
+	h.pill.tail = "chevron"
+	h.pill.onTap = func() {
+		items := []*fyne.MenuItem{fyne.NewMenuItem("Open a model…", openModel)}
+		if act.UseBuiltIn != nil {
+			builtIn := fyne.NewMenuItem("Use the built-in model", act.UseBuiltIn)
+			builtIn.Checked = h.model.BuiltIn
+			items = append(items, builtIn)
+		}
+		d := fyne.CurrentApp().Driver()
+		pos := d.AbsolutePositionForObject(h.pill).AddXY(0, h.pill.Size().Height+gap1)
+		widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", items...), d.CanvasForObject(h.pill), pos)
+	}
+	h.newChat = newButton(quiet, "chat", "New chat", act.NewChat).withTip(tips, "Begin a new conversation (Ctrl+N)")
+	h.settings = newButton(quiet, "settings", "", openSettings).withTip(tips, "Settings")
+	h.ExtendBaseWidget(h)
+	return h
+}
+
+func (h *header) set(m Model) {
+	h.model = m
+	h.pill.text, h.pill.detail = m.Name, m.Detail
+	if m.Name == "" {
+		h.pill.text = "No model"
+	}
+	if m.State != "" {
+		h.pill.detail = m.State
+		if m.Loading >= 0 && m.Loading <= 1 {
+			h.pill.detail = fmt.Sprintf("%s %.0f %%", m.State, 100*m.Loading)
+		}
+	}
+	if m.State == "" {
+		h.loading.stop()
+	} else {
+		h.loading.set(m.Loading)
+	}
+	h.pill.Refresh()
+	h.Refresh()
+}
+
+func (h *header) CreateRenderer() fyne.WidgetRenderer {
+	back, edge := newPanel(colorSide, "", 0), newPanel(colorLine, "", 0)
+	name := newLabel("Galago", 16, colorAccent).bold()
+	d := &drawing{objects: []fyne.CanvasObject{back.rect, edge.rect, name.draw, h.pill, h.newChat, h.settings, h.loading}}
+	d.min = func() fyne.Size { return fyne.NewSize(420, headerHeight) }
+	d.layout = func(s fyne.Size) {
+		place(back.rect, 0, 0, s.Width, s.Height)
+		place(edge.rect, 0, s.Height-1, s.Width, 1)
+		n := name.size()
+		name.place(gap5, 0, n.Width+1, s.Height)
+		set, chat := h.settings.MinSize(), h.newChat.MinSize()
+		right := s.Width - gap3 - set.Width
+		place(h.settings, right, (s.Height-set.Height)/2, set.Width, set.Height)
+		right -= chat.Width + gap1
+		place(h.newChat, right, (s.Height-chat.Height)/2, chat.Width, chat.Height)
+		x := gap5 + n.Width + gap5
+		p := h.pill.MinSize()
+		place(h.pill, x, (s.Height-p.Height)/2, min(p.Width, right-x-gap2), p.Height)
+		setVisible(h.loading, h.model.State != "")
+		place(h.loading, 0, s.Height-2, s.Width, 2)
+	}
+	d.restyle = func() {
+		for _, p := range []*panel{back, edge} {
+			p.restyle()
+		}
+		name.restyle()
+		d.layout(h.Size())
+		canvas.Refresh(h)
+	}
+	return d
+}
+
+// bannerStrip is the line below the header: a hint or a problem, with one button.
+type bannerStrip struct {
+	widget.BaseWidget
+	banner *Banner
+	tips   *tips
+	text   *still
+	detail *prose
+	button *button
+	fold   *button
+	shown  bool // the detail
+	onSize func()
+}
+
+func newBannerStrip(tips *tips, onSize func()) *bannerStrip {
+	b := &bannerStrip{tips: tips, onSize: onSize, text: newPlain(textSmall+1, colorText), detail: newSelectable(textSmall, colorMuted)}
+	b.button = newButton(secondary, "", "", func() {
+		if b.banner != nil && b.banner.Do != nil {
+			b.banner.Do()
+		}
+	})
+	b.button.small = true
+	b.fold = newButton(quiet, "", "Details", func() {
+		b.shown = !b.shown
+		b.onSize()
+		b.Refresh()
+	})
+	b.fold.small = true
+	b.ExtendBaseWidget(b)
+	return b
+}
+
+func (b *bannerStrip) set(v *Banner) {
+	b.banner, b.shown = v, false
+	if v != nil {
+		b.text.setText(v.Text)
+		b.detail.setText(v.Detail)
+		b.button.text = v.Label
+		b.button.Refresh()
+	}
+	b.Refresh()
+}
+
+// widths returns where the text begins and what it has.
+func (b *bannerStrip) widths(width float32) (left, room float32) {
+	room = min(width-2*gap5, columnWidth)
+	left = (width - room) / 2
+	room -= 28
+	if b.banner.Label != "" {
+		room -= b.button.MinSize().Width + gap3
+	}
+	if b.banner.Detail != "" {
+		room -= b.fold.MinSize().Width + gap1
+	}
+	return left, room
+}
+
+func (b *bannerStrip) heightFor(width float32) float32 {
+	if b.banner == nil {
+		return 0
+	}
+	_, room := b.widths(width)
+	h := max(b.text.heightFor(room), 24) + 2*gap2
+	if b.shown {
+		h += b.detail.heightFor(min(width-2*gap5, columnWidth)-28) + gap2
+	}
+	return h
+}
+
+func (b *bannerStrip) CreateRenderer() fyne.WidgetRenderer {
+	back, edge := newPanel(colorTint, "", 0), newPanel(colorLine, "", 0)
+	mark := newIcon("info", colorAccent)
+	d := &drawing{objects: []fyne.CanvasObject{back.rect, edge.rect, mark.image, b.text, b.fold, b.button, b.detail}}
+	d.min = func() fyne.Size { return fyne.NewSize(200, 0) }
+	d.layout = func(s fyne.Size) {
+		if b.banner == nil || s.Height == 0 {
+			return
+		}
+		place(back.rect, 0, 0, s.Width, s.Height)
+		place(edge.rect, 0, s.Height-1, s.Width, 1)
+		left, room := b.widths(s.Width)
+		h := b.text.heightFor(room)
+		row := max(h, 24)
+		place(mark.image, left, gap2+(row-18)/2, 18, 18)
+		place(b.text, left+28, gap2+(row-h)/2, room, h)
+		x := left + 28 + room
+		setVisible(b.fold, b.banner.Detail != "")
+		if b.banner.Detail != "" {
+			f := b.fold.MinSize()
+			place(b.fold, x+gap1, gap2+(row-f.Height)/2, f.Width, f.Height)
+			x += f.Width + gap1
+		}
+		setVisible(b.button, b.banner.Label != "")
+		size := b.button.MinSize()
+		place(b.button, x+gap3, gap2+(row-size.Height)/2, size.Width, size.Height)
+		setVisible(b.detail, b.shown)
+		if b.shown {
+			w := min(s.Width-2*gap5, columnWidth) - 28
+			place(b.detail, left+28, gap2+row+gap1, w, b.detail.heightFor(w))
+		}
+	}
+	d.restyle = func() {
+		back.fill, mark.name, mark.color = colorTint, "info", colorAccent
+		if b.banner != nil && b.banner.Problem {
+			back.fill, mark.name, mark.color = colorAlarm, "warning", colorError
+		}
+		back.restyle()
+		edge.restyle()
+		mark.restyle()
+		d.layout(b.Size())
+		canvas.Refresh(b)
+	}
+	return d
+}

@@ -1,0 +1,225 @@
+//go:build uidemo
+
+// Command uidemo fills Galago's window with made-up content, to look at it without a model:
+//
+//	go run -tags uidemo ./ui/internal/uidemo -scene chat
+package main
+
+import (
+	"flag"
+	"fmt"
+	"image"
+	"image/color"
+	"math"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/app"
+
+	"galago/ui"
+)
+
+const answer = `The top shelf holds **three kinds** of things:
+
+| Object | Count | Colour |
+|---|---:|---|
+| Mug | 3 | blue, white, green |
+| Teapot | 1 | white |
+| Jar | 2 | clear glass, with a *very* long description that has to wrap inside its cell because it does not fit |
+
+The green mug stands slightly behind the teapot. Its box is ` + "`[412, 188, 530, 305]`" + `:
+
+` + "```json\n{\"bbox_2d\": [412, 188, 530, 305], \"label\": \"green mug\"}\n```" + `
+
+### What else can be seen
+
+1. A **label** on the left jar, which reads “Earl Grey”.
+2. Two books:
+   - *The Galago*, with a worn spine
+   - a cookbook
+3. A shadow from the window on the right.
+
+> The light comes from the right, so the picture was probably taken in the afternoon.
+
+See [the manual](https://example.org) for how boxes are counted.`
+
+func picture(w, h int, a, b color.NRGBA) image.Image {
+	img := image.NewNRGBA(image.Rect(0, 0, w, h))
+	for y := range h {
+		for x := range w {
+			c := a
+			if math.Mod(float64(x)*0.35+float64(y), 96) < 14 {
+				c = b
+			}
+			dx, dy := float64(x)-float64(w)*0.62, float64(y)-float64(h)*0.45
+			if math.Hypot(dx, dy) < float64(h)*0.22 {
+				c = color.NRGBA{R: 0x3a, G: 0x7d, B: 0xc9, A: 0xff}
+			}
+			img.SetNRGBA(x, y, c)
+		}
+	}
+	return img
+}
+
+var (
+	shelf  = picture(480, 320, color.NRGBA{R: 0xd8, G: 0xc6, B: 0xa3, A: 0xff}, color.NRGBA{R: 0x8e, G: 0x6b, B: 0x4a, A: 0xff})
+	green  = picture(360, 480, color.NRGBA{R: 0x7f, G: 0xae, B: 0x9b, A: 0xff}, color.NRGBA{R: 0x34, G: 0x4d, B: 0x58, A: 0xff})
+	purple = picture(480, 200, color.NRGBA{R: 0xc9, G: 0xb7, B: 0xe4, A: 0xff}, color.NRGBA{R: 0x8b, G: 0x5a, B: 0xd6, A: 0xff})
+)
+
+func gib(n float64) uint64 { return uint64(n * (1 << 30)) }
+
+func gauge(used float64) ui.Gauge {
+	return ui.Gauge{
+		Name: "RTX 3050 6 GB", Line: "37 % · 61 °C", Total: gib(5.6), Used: gib(used), Peak: gib(4.7),
+		Segments: []ui.Segment{
+			{Kind: ui.SegmentWeights, Label: "weights", Bytes: gib(2.9)}, {Kind: ui.SegmentVision, Label: "vision", Bytes: gib(0.45)},
+			{Kind: ui.SegmentKV, Label: "KV cache", Bytes: gib(0.28)}, {Kind: ui.SegmentKVFree, Label: "KV free", Bytes: gib(0.28)},
+			{Kind: ui.SegmentCompute, Label: "compute", Bytes: gib(0.28)}, {Kind: ui.SegmentOthers, Label: "other programs", Bytes: gib(0.3)},
+			{Kind: ui.SegmentPending, Label: "this question", Bytes: gib(0.21)},
+		},
+		Tooltip: "NVIDIA GeForce RTX 3050, driver 550.90",
+	}
+}
+
+func main() {
+	scene := flag.String("scene", "chat", "what to show")
+	width := flag.Float64("width", 1200, "of the window")
+	height := flag.Float64("height", 780, "of the window")
+	flag.Parse()
+
+	a := app.NewWithID("galago.uidemo")
+	var w *ui.Window
+	say := func(s string) func() { return func() { fmt.Println(s) } }
+	w = ui.New(a, ui.Actions{
+		Send: func(s string) { fmt.Println("send", s); w.SetComposerText("") }, Cancel: say("cancel"),
+		Attach: func(p []string) { fmt.Println("attach", p); w.Notify("Attached " + strings.Join(p, ", ")) },
+		Detach: func(id uint64) { fmt.Println("detach", id) }, Unqueue: func(id uint64) { fmt.Println("unqueue", id) },
+		Retry: func(id uint64) { fmt.Println("retry", id) }, Copy: func(id uint64) { w.Notify("Copied") },
+		NewChat: func() { w.SetTurns(nil) }, ClearCache: func() { w.Notify("212 MiB given back") },
+		OpenModel: func(m, p string) { fmt.Println("open", m, p) }, UseBuiltIn: say("built-in"), Sample: func(i int) { fmt.Println("sample", i) },
+		Settings: func(s ui.Settings) { fmt.Printf("%+v\n", s) }, OpenImage: func(uint64, int) { w.ShowImage("shelf.jpg", shelf) },
+	})
+	w.Fyne().Resize(fyne.NewSize(float32(*width), float32(*height)))
+	w.SetSettings(ui.Settings{MaxTokens: 768, Temperature: 0.7, Theme: "system"})
+	w.SetModel(ui.Model{Name: "Qwen3-VL-4B", Detail: "Q8_0 · 8k context", Loading: -1, Vision: true})
+	w.SetGauge(gauge(4.5))
+	w.SetSamples([]ui.Sample{
+		{Image: shelf, Caption: "Shapes on a shelf", Question: "How many circles are there?"},
+		{Image: green, Caption: "A tall one", Question: "What colour is the circle, and where is it?"},
+		{Image: purple, Caption: "Numbers", Question: "What number is printed here?"},
+	})
+	show(w, *scene)
+	w.ShowAndRun()
+}
+
+var done = ui.Turn{
+	ID: 1, Question: "What is on the top shelf, and how many of each?", Images: []image.Image{shelf}, Answer: answer, State: ui.TurnDone,
+	Figures: []string{"1,036 picture tokens", "first token 0.8 s", "42 tokens/s", "980 reused"},
+}
+
+func show(w *ui.Window, scene string) {
+	one := ui.Attachment{ID: 1, Name: "lower-shelf.jpg", Thumb: green, Info: "4032 × 3024 → 1184 × 896 · 1,036 tokens · +212 MiB"}
+	demo := &ui.Banner{Text: "Built-in demo model: it knows shapes, colours and numbers.", Label: "Open a model…", Do: func() {}}
+	switch scene {
+	case "empty":
+		w.SetModel(ui.Model{Name: "Galago demo", Detail: "built in", Loading: -1, Vision: true, BuiltIn: true})
+		w.SetBanner(demo)
+	case "loading":
+		w.SetModel(ui.Model{Name: "Galago demo", State: "loading", Loading: 0.4, Vision: true, BuiltIn: true})
+		w.SetGauge(ui.Gauge{Name: "CPU mode", Line: "No NVIDIA driver found: answers come from the processor. Engine uses 212 MiB."})
+	case "chat":
+		short := done
+		short.Answer = "The top shelf holds three kinds of things:\n\n| Object | Count | Colour |\n|---|---|---|\n| Mug | 3 | blue, white, green |\n| Teapot | 1 | white |\n| Jar | 2 | clear glass |\n\nThe green mug stands slightly behind the teapot."
+		w.SetTurns([]ui.Turn{short})
+		w.SetAttachments([]ui.Attachment{one})
+		w.SetQueue([]ui.Turn{{ID: 9, Question: "And the lower shelf?"}})
+		w.SetBusy(true)
+	case "markdown":
+		w.SetTurns([]ui.Turn{done})
+	case "working":
+		w.SetTurns([]ui.Turn{done, {ID: 2, Question: "And what colour is the pot in these?", Images: []image.Image{green, shelf, purple}, State: ui.TurnWorking, Phase: "Looking at picture 2 of 3", Progress: 0.4}})
+		w.SetBusy(true)
+		w.SetBanner(demo)
+	case "unknown":
+		w.SetTurns([]ui.Turn{{ID: 2, Question: "And what colour is the pot in these?", Images: []image.Image{green}, State: ui.TurnWorking, Phase: "Looking at the picture", Progress: -1}})
+		w.SetBusy(true)
+	case "error":
+		w.SetBanner(&ui.Banner{Text: "The engine stopped and could not be started again. Your conversation is safe.", Problem: true, Detail: "exit status 134: GGML_ASSERT(ctx->mem_buffer != NULL) failed", Label: "Start it again", Do: func() {}})
+		w.SetTurns([]ui.Turn{
+			{ID: 1, Question: "How many triangles?", Images: []image.Image{purple}, Answer: "There are two tri", State: ui.TurnCancelled, Figures: []string{"300 picture tokens"}},
+			{ID: 2, Question: strings.Repeat("A long question that goes on and on. ", 8), Answer: "I see a", State: ui.TurnFailed, Problem: &ui.Problem{Title: "The graphics card ran out of memory", Text: "The picture needs 212 MiB and only 98 MiB are free.", Action: "Close other programs that use the graphics card, or clear the cache, then try again.", Detail: "ggml_backend_cuda_buffer_type_alloc_buffer: allocating 212.00 MiB on device 0: cudaMalloc failed: out of memory"}},
+		})
+		w.SetAttachments([]ui.Attachment{one, {ID: 2, Name: "notes.png", Problem: &ui.Problem{Title: "Not a picture", Text: "notes.png holds text, not a picture.", Action: "Choose a JPEG, PNG, GIF, BMP, TIFF or WebP file."}}, {ID: 3, Name: "still reading this one.tiff"}})
+	case "many":
+		var list []ui.Attachment
+		for i := range 40 {
+			a := one
+			a.ID, a.Name, a.Thumb = uint64(i), fmt.Sprintf("IMG_2024_%04d.jpg", i), []image.Image{shelf, green, purple}[i%3]
+			list = append(list, a)
+		}
+		w.SetTurns([]ui.Turn{done})
+		w.SetAttachments(list)
+		w.SetComposerText("Compare them, please:\nwhich of these is the sharpest, and which shows the same room twice? A third line that is long enough that it has to wrap somewhere in the middle of the entry.")
+		w.SetQueue([]ui.Turn{{ID: 9, Question: "And the lower shelf?"}, {ID: 10, Question: "A second one that is far too long for a chip to show in full, so it is cut"}, {ID: 11, Question: "Third?"}, {ID: 12, Question: "And a fourth one?"}})
+		w.SetBusy(true)
+	case "settings":
+		w.SetTurns([]ui.Turn{done})
+	case "image":
+		w.SetTurns([]ui.Turn{done})
+		go func() {
+			time.Sleep(time.Second)
+			fyne.Do(func() { w.ShowImage("shelf.jpg", shelf) })
+		}()
+	case "stream":
+		w.SetTurns([]ui.Turn{done})
+		go stream(w)
+	case "snack":
+		w.SetTurns([]ui.Turn{done})
+		go func() {
+			time.Sleep(time.Second)
+			fyne.Do(func() { w.Notify("212 MiB of graphics memory given back") })
+		}()
+	case "long":
+		var turns []ui.Turn
+		for i := range 200 {
+			t := done
+			t.ID = uint64(i)
+			t.Question = fmt.Sprintf("Question %d", i)
+			turns = append(turns, t)
+		}
+		start := time.Now()
+		w.SetTurns(turns)
+		fmt.Println("200 turns", time.Since(start))
+		go stream(w)
+	case "textonly":
+		w.SetModel(ui.Model{Name: "SmolLM2-1.7B", Detail: "Q4_K_M · text only", Loading: -1})
+		w.SetTurns([]ui.Turn{{ID: 1, Question: "Hello", Answer: "Hello! What would you like to know?", State: ui.TurnDone, Figures: []string{"first token 0.1 s", "88 tokens/s"}}})
+	}
+}
+
+// stream grows an answer as a model at 40 tokens a second would.
+func stream(w *ui.Window) {
+	t := ui.Turn{ID: 5000, Question: "Describe the picture.", Images: []image.Image{green}, State: ui.TurnWorking, Phase: "Looking at the picture", Progress: 0}
+	put := func() {
+		now := t
+		fyne.Do(func() { w.PutTurn(now) })
+	}
+	fyne.Do(func() { w.SetBusy(true) })
+	for i := range 20 {
+		t.Progress = float64(i) / 20
+		put()
+		time.Sleep(80 * time.Millisecond)
+	}
+	t.State = ui.TurnStreaming
+	text := strings.Repeat(answer+"\n\n", 3)
+	for i := 0; i < len(text); i += 5 {
+		t.Answer = strings.ToValidUTF8(text[:i], "")
+		put()
+		time.Sleep(25 * time.Millisecond)
+	}
+	t.Answer, t.State, t.Figures = text, ui.TurnDone, []string{"300 picture tokens", "first token 0.8 s", "42 tokens/s"}
+	put()
+	fyne.Do(func() { w.SetBusy(false) })
+}

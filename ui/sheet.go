@@ -1,0 +1,276 @@
+package ui
+
+import (
+	"image"
+	"image/color"
+	"math"
+	"strconv"
+	"strings"
+	"time"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/theme"
+	"fyne.io/fyne/v2/widget"
+)
+
+// sheet is a card above a darkened window. Esc and a click beside it close it.
+type sheet struct {
+	widget.BaseWidget
+	canvas  fyne.Canvas
+	title   *label
+	content fyne.CanvasObject
+	size    func(room fyne.Size) fyne.Size // of the card's content
+	close   *button
+	cardAt  fyne.Position
+	card    fyne.Size
+}
+
+// showSheet opens a sheet and gives it the keyboard.
+func showSheet(c fyne.Canvas, title string, content fyne.CanvasObject, size func(fyne.Size) fyne.Size) *sheet {
+	s := &sheet{canvas: c, title: newLabel(title, 16, colorText).bold(), content: content, size: size}
+	s.close = newButton(quiet, "close", "", s.hide)
+	s.ExtendBaseWidget(s)
+	c.Overlays().Add(s)
+	s.Resize(c.Size())
+	return s
+}
+
+func (s *sheet) hide() { s.canvas.Overlays().Remove(s) }
+
+func (s *sheet) Tapped(e *fyne.PointEvent) {
+	p := e.Position.Subtract(s.cardAt)
+	if p.X < 0 || p.Y < 0 || p.X > s.card.Width || p.Y > s.card.Height {
+		s.hide()
+	}
+}
+
+func (s *sheet) Cursor() desktop.Cursor { return desktop.DefaultCursor }
+
+// Scrolled keeps the wheel from the window below.
+func (s *sheet) Scrolled(*fyne.ScrollEvent) {}
+
+func (s *sheet) CreateRenderer() fyne.WidgetRenderer {
+	shade, card := newPanel(colorShade, "", 0), newPanel(colorSurface, colorLine, radiusCard)
+	d := &drawing{objects: []fyne.CanvasObject{shade.rect, card.rect, s.title.draw, s.close, s.content}}
+	d.min = func() fyne.Size { return fyne.NewSize(1, 1) }
+	d.layout = func(size fyne.Size) {
+		const head = 52
+		place(shade.rect, 0, 0, size.Width, size.Height)
+		inner := s.size(size.SubtractWidthHeight(2*gap5+40, head+gap5+40))
+		s.card = fyne.NewSize(inner.Width+2*gap5, inner.Height+head+gap5)
+		s.cardAt = fyne.NewPos((size.Width-s.card.Width)/2, (size.Height-s.card.Height)/2)
+		x, y := s.cardAt.X, s.cardAt.Y
+		place(card.rect, x, y, s.card.Width, s.card.Height)
+		b := s.close.MinSize()
+		s.title.place(x+gap5, y+gap2, s.card.Width-2*gap5-b.Width, 36)
+		place(s.close, x+s.card.Width-gap2-b.Width, y+gap2+1, b.Width, b.Height)
+		place(s.content, x+gap5, y+head, inner.Width, inner.Height)
+	}
+	d.restyle = func() {
+		shade.restyle()
+		card.restyle()
+		s.title.restyle()
+		s.content.Refresh()
+		canvas.Refresh(s)
+	}
+	return d
+}
+
+// whole shows all of a picture, as large as its place allows.
+type whole struct {
+	widget.BaseWidget
+	image image.Image
+}
+
+func newWhole(img image.Image) *whole {
+	w := &whole{image: img}
+	w.ExtendBaseWidget(w)
+	return w
+}
+
+func (w *whole) CreateRenderer() fyne.WidgetRenderer {
+	img := &canvas.Image{Image: w.image, CornerRadius: 10, FillMode: canvas.ImageFillStretch}
+	return &drawing{
+		objects: []fyne.CanvasObject{img},
+		min:     func() fyne.Size { return fyne.NewSize(24, 24) },
+		layout:  func(s fyne.Size) { place(img, 0, 0, s.Width, s.Height) },
+	}
+}
+
+// imageRoom is the size of a picture inside a room: all of it, small ones up to three times as large.
+func imageRoom(img image.Image, room fyne.Size) fyne.Size {
+	b := img.Bounds()
+	w, h := float32(max(b.Dx(), 1)), float32(max(b.Dy(), 1))
+	f := min(room.Width/w, room.Height/h, 3)
+	return fyne.NewSize(max(w*f, 60), max(h*f, 40))
+}
+
+// snackbar is a short message above the composer that goes away.
+type snackbar struct {
+	widget.BaseWidget
+	text  *still
+	after clock
+	stop  func()
+}
+
+// snackTime is how long a message stays.
+const snackTime = 4 * time.Second
+
+func newSnackbar(after clock) *snackbar {
+	s := &snackbar{text: newPlain(textSmall+1, colorText), after: after}
+	s.ExtendBaseWidget(s)
+	s.Hide()
+	return s
+}
+
+// show replaces what is shown.
+func (s *snackbar) show(text string) {
+	if s.stop != nil {
+		s.stop()
+	}
+	s.text.setText(text)
+	s.stop = s.after(snackTime, func() {
+		s.stop = nil
+		s.Hide()
+	})
+	s.Show()
+	s.Refresh()
+}
+
+// fit is the size of the message in a window of a width.
+func (s *snackbar) fit(width float32) fyne.Size {
+	w := min(s.text.naturalWidth()+1, width-4*gap5, 560)
+	return fyne.NewSize(w+2*gap4, s.text.heightFor(w)+2*10)
+}
+
+func (s *snackbar) CreateRenderer() fyne.WidgetRenderer {
+	back := newPanel(colorRaised, colorLine, 12)
+	d := &drawing{objects: []fyne.CanvasObject{back.rect, s.text}}
+	d.min = func() fyne.Size { return fyne.NewSize(40, 40) }
+	d.layout = func(size fyne.Size) {
+		place(back.rect, 0, 0, size.Width, size.Height)
+		place(s.text, gap4, 10, size.Width-2*gap4, size.Height-20)
+	}
+	d.restyle = func() {
+		back.restyle()
+		canvas.Refresh(s)
+	}
+	return d
+}
+
+// settingsForm is the content of the settings sheet. Every change that is valid is told at once.
+type settingsForm struct {
+	settings Settings
+	onChange func(Settings)
+
+	tokens, seed *widget.Entry
+	temperature  *widget.Slider
+	value        *widget.Label
+	theme        *widget.RadioGroup
+	wrong        *canvas.Text
+	box          *fyne.Container
+}
+
+// Limits of an answer's length, in tokens.
+const minTokens, maxTokens = 16, 8192
+
+var themeNames = []struct{ value, label string }{{"system", "Like the system"}, {"light", "Light"}, {"dark", "Dark"}}
+
+func newSettingsForm(s Settings, onChange func(Settings)) *settingsForm {
+	f := &settingsForm{settings: s, onChange: onChange}
+	f.tokens = widget.NewEntry()
+	f.tokens.SetText(strconv.Itoa(s.MaxTokens))
+	f.seed = widget.NewEntry()
+	f.seed.SetPlaceHolder("random")
+	if s.Seed != 0 {
+		f.seed.SetText(strconv.FormatUint(uint64(s.Seed), 10))
+	}
+	f.temperature = widget.NewSlider(0, 2)
+	f.temperature.Step = 0.05
+	f.temperature.SetValue(s.Temperature)
+	f.value = widget.NewLabel(temperatureText(s.Temperature))
+	var labels []string
+	for _, t := range themeNames {
+		labels = append(labels, t.label)
+	}
+	f.theme = widget.NewRadioGroup(labels, nil)
+	f.theme.Horizontal, f.theme.Required = true, true
+	f.theme.SetSelected(themeNames[0].label)
+	for _, t := range themeNames {
+		if t.value == s.Theme {
+			f.theme.SetSelected(t.label)
+		}
+	}
+	f.wrong = canvas.NewText("", color.Transparent)
+	f.wrong.TextSize = textSmall
+	f.tokens.OnChanged = func(string) { f.read() }
+	f.seed.OnChanged = func(string) { f.read() }
+	f.temperature.OnChanged = func(v float64) {
+		f.value.SetText(temperatureText(v))
+		f.read()
+	}
+	f.theme.OnChanged = func(string) { f.read() }
+	f.box = container.NewVBox(
+		settingRow("Longest answer", "in tokens; a token is about three quarters of a word", f.tokens),
+		settingRow("Temperature", "0 always takes the likeliest word, higher varies more", container.NewBorder(nil, nil, nil, f.value, f.temperature)),
+		settingRow("Seed", "the same number and temperature give the same answer; empty is random", f.seed),
+		settingRow("Look", "", f.theme),
+		f.wrong,
+	)
+	return f
+}
+
+func temperatureText(v float64) string { return strconv.FormatFloat(math.Round(v*100)/100, 'f', 2, 64) }
+
+func settingRow(name, hint string, field fyne.CanvasObject) fyne.CanvasObject {
+	title := canvas.NewText(name, theme.Color(colorText))
+	title.TextStyle.Bold = true
+	rows := []fyne.CanvasObject{title}
+	if hint != "" {
+		h := canvas.NewText(hint, theme.Color(colorMuted))
+		h.TextSize = textSmall
+		rows = append(rows, h)
+	}
+	space := canvas.NewRectangle(color.Transparent)
+	space.SetMinSize(fyne.NewSize(1, 6))
+	return container.NewVBox(append(rows, field, space)...)
+}
+
+// read tells the settings when all fields hold something valid, and says what does not.
+func (f *settingsForm) read() {
+	s := f.settings
+	f.say("")
+	n, err := strconv.Atoi(strings.TrimSpace(f.tokens.Text))
+	if err != nil || n < minTokens || n > maxTokens {
+		f.say("The longest answer must be a number from 16 to 8192.")
+		return
+	}
+	s.MaxTokens = n
+	s.Seed = 0
+	if text := strings.TrimSpace(f.seed.Text); text != "" {
+		seed, err := strconv.ParseUint(text, 10, 32)
+		if err != nil {
+			f.say("The seed must be a whole number up to 4294967295, or empty.")
+			return
+		}
+		s.Seed = uint32(seed)
+	}
+	s.Temperature = math.Round(f.temperature.Value*100) / 100
+	for _, t := range themeNames {
+		if t.label == f.theme.Selected {
+			s.Theme = t.value
+		}
+	}
+	if s != f.settings {
+		f.settings = s
+		f.onChange(s)
+	}
+}
+
+func (f *settingsForm) say(text string) {
+	f.wrong.Text, f.wrong.Color = text, theme.Color(colorError)
+	f.wrong.Refresh()
+}
