@@ -1,41 +1,48 @@
 package inference
 
 import (
-	"errors"
-	"fmt"
-	"io"
-	"io/fs"
-	"os"
+	"path/filepath"
 
+	"galago/inference/gguf"
 	"galago/inference/protocol"
 )
 
-// checkFiles looks at a model's files before a worker does, because this program can say precisely what is wrong.
+// checkFiles looks at a model's files before a worker does, because from their headers it can say precisely what is
+// wrong. What it lets through may still be refused by llama.cpp.
 func checkFiles(m Model) *Error {
-	if err := checkGGUF(m.Path); err != nil {
+	model, err := gguf.Read(m.Path)
+	if err != nil {
 		return &Error{Code: protocol.CodeModelInvalid, Op: opLoad, Err: err}
+	}
+	if said := notAModel(model); said != "" {
+		return errorf(protocol.CodeModelInvalid, opLoad, "%w",
+			&gguf.Error{Kind: gguf.ErrMismatch, Name: filepath.Base(m.Path), Msg: filepath.Base(m.Path) + " " + said})
 	}
 	if m.MMProj == "" {
 		return nil
 	}
-	if err := checkGGUF(m.MMProj); err != nil {
+	mmproj, err := gguf.Read(m.MMProj)
+	if err == nil && model.Kind() == gguf.KindModel {
+		err = gguf.MatchMMProj(model, mmproj)
+	}
+	if err != nil {
 		return &Error{Code: protocol.CodeMMProjInvalid, Op: opLoad, Err: err}
 	}
 	return nil
 }
 
-func checkGGUF(path string) error {
-	f, err := os.Open(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s does not exist", path)
-	case err != nil:
-		return err
+// notAModel says why a sound GGUF file cannot answer, or nothing. llama.cpp finds the other parts of a model that is
+// spread over files when it is given the first.
+func notAModel(f *gguf.File) string {
+	switch k := f.Kind(); {
+	case k == gguf.KindModel, k == gguf.KindSplit && f.Uint("split.no") == 0:
+		return ""
+	case k == gguf.KindSplit:
+		return "is a later part of a model that is spread over several files. Choose the first part."
+	case k == gguf.KindMMProj:
+		return "is a vision file, not a model. Choose the model's own GGUF file, and this one as its mmproj file."
+	case k == gguf.KindLoRA:
+		return "is an adapter (LoRA), not a model. Choose the GGUF file of a whole model."
 	}
-	defer f.Close()
-	var head [4]byte
-	if _, err := io.ReadFull(f, head[:]); err != nil || string(head[:]) != "GGUF" {
-		return fmt.Errorf("%s is not a GGUF file", path)
-	}
-	return nil
+	return "holds no model that can answer. Choose the GGUF file of a language model."
 }

@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 
+	"galago/inference/gguf"
 	"galago/inference/protocol"
+	"galago/inference/vision"
 )
 
 // Error is what went wrong, for a program (Code) and, through Explain, for a person.
@@ -38,7 +40,7 @@ func CodeOf(err error) protocol.Code {
 type Explanation struct {
 	Title  string // a few words
 	Text   string // one sentence or two: what happened
-	Action string // what to do about it
+	Action string // what to do about it; empty when Text says it
 	Detail string // folded away
 }
 
@@ -46,6 +48,9 @@ type Explanation struct {
 func Explain(err error) Explanation {
 	var e *Error
 	if !errors.As(err, &e) {
+		if said := sentences(err); said != "" { // of a picture that was opened outside of the service
+			return Explanation{Title: explanations[protocol.CodeBadImage].Title, Text: said}
+		}
 		return Explanation{Title: "Something went wrong", Text: err.Error() + ".", Action: "Try again."}
 	}
 	x, ok := explanations[e.Code]
@@ -55,7 +60,9 @@ func Explain(err error) Explanation {
 	if e.Op == opLoad && (e.Code == protocol.CodeWorkerDied || e.Code == protocol.CodeWorkerHung) {
 		x = explainLoad
 	}
-	if e.Err != nil {
+	if said := sentences(e.Err); said != "" {
+		x.Text, x.Action = said, ""
+	} else if e.Err != nil {
 		x.Text = fmt.Sprintf("%s (%v)", x.Text, e.Err)
 	}
 	x.Detail = e.Op
@@ -63,6 +70,19 @@ func Explain(err error) Explanation {
 		x.Detail += "\n" + e.Detail
 	}
 	return x
+}
+
+// sentences are what a package that knows precisely what is wrong with a file, and the way out, says to a person.
+func sentences(err error) string {
+	var file *gguf.Error
+	var picture *vision.Error
+	switch {
+	case errors.As(err, &file):
+		return file.Msg
+	case errors.As(err, &picture):
+		return picture.Msg
+	}
+	return ""
 }
 
 // explainLoad is for a worker that died or hung while it loaded: nothing was written, and it is not started again.
