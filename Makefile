@@ -12,6 +12,9 @@ LDFLAGS := -X main.version=$(VERSION)
 ENGINE_LDFLAGS := $(LDFLAGS) -r $$ORIGIN/lib
 GO ?= go
 
+# NVML's header warns about its own old functions, at length: show the compiler's words only when it fails.
+quietly = $(1) 2>build/go.log || { cat build/go.log; exit 1; }
+
 .PHONY: help run build test lint e2e bench demo-model demo-eval clean deps llama demo
 
 help: ## list the targets
@@ -21,8 +24,8 @@ run: build ## build what is needed and open the window
 	@$(BIN)/galago $(ARGS)
 
 build: deps llama demo ## build both programs and llama.cpp's libraries into build/bin
-	@$(GO) build -trimpath -ldflags '$(ENGINE_LDFLAGS)' -o $(BIN)/galago-engine ./inference/galago-engine
-	@$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/galago .
+	@$(call quietly,$(GO) build -trimpath -ldflags '$(ENGINE_LDFLAGS)' -o $(BIN)/galago-engine ./inference/galago-engine)
+	@$(call quietly,$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/galago .)
 
 deps:
 	@scripts/deps.sh build

@@ -79,6 +79,11 @@ rm -rf "$out"
 mkdir -p "$out"
 cp -a "$obj"/bin/*.so* "$out"/
 
+# The AMX variant stops with an illegal instruction in its first matrix product when gcc 12 compiled it (its
+# _tile_loadconfig claims to read 8 of the 64 bytes it reads, so the stores that fill the configuration are dropped).
+# AMX is found in servers, not beside small graphics cards; the next best variant (AVX-512) serves there.
+rm -f "$out"/libggml-cpu-sapphirerapids.so*
+
 # The engine calls the libraries through libffi, which is not on every desktop: it goes along.
 ffi=$(ldconfig -p | sed -n 's/.*libffi\.so\.8 .*x86-64.*=> //p' | head -n 1)
 [ -n "$ffi" ] || { echo "libffi.so.8 was not found; the package libffi8 has it." >&2; exit 1; }

@@ -39,6 +39,7 @@ type library struct {
 // look at these variables.
 var (
 	cancelled atomic.Bool   // what is running should stop
+	steps     atomic.Uint64 // see worker.Backend
 	onLoad    func(float32) // owned by the Backend's goroutine, which runs the load
 	lastWords func(string)  // set once, before anything can abort
 	callbacks struct {

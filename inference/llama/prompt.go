@@ -9,7 +9,6 @@ import (
 	"strings"
 
 	"github.com/ardanlabs/jinja"
-	"github.com/hybridgroup/yzma/pkg/template"
 
 	"galago/inference/protocol"
 )
@@ -30,9 +29,13 @@ type chatTemplate struct {
 	bos, eos string
 }
 
+// chatML is the most common template, for files that bring none.
+const chatML = "{% for m in messages %}<|im_start|>{{ m.role }}\n{{ m.content }}<|im_end|>\n{% endfor %}" +
+	"{% if add_generation_prompt %}<|im_start|>assistant\n{% endif %}"
+
 func newChatTemplate(source, bos, eos string) (*chatTemplate, error) {
 	if source == "" {
-		source, _ = template.BuiltinTemplate("chatml")
+		source = chatML
 	}
 	compiled, err := jinja.Compile(source)
 	if err != nil {

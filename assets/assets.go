@@ -1,0 +1,108 @@
+// Package assets finds what travels with the programs: the built-in demo model and the sample pictures.
+package assets
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+)
+
+// DemoEnv names the environment variable that says in which folder the built-in model lies.
+const DemoEnv = "GALAGO_DEMO"
+
+// Demo is the built-in model, as files.
+type Demo struct {
+	Name     string // such as "Galago Demo"
+	Quant    string // quantisation, such as "Q8_0"
+	Model    string // path of the GGUF
+	MMProj   string // path of the vision projector's GGUF
+	ImageMin int    // picture tokens, at least
+	ImageMax int    // picture tokens, at most
+	Context  int    // KV cache cells that it was trained for
+	Skills   string // what it knows, as a sentence
+}
+
+// manifest is demo/manifest.json: what the GGUF files cannot say.
+type manifest struct {
+	Name         string `json:"name"`
+	Quantization string `json:"quantization"`
+	Model        file   `json:"model"`
+	MMProj       file   `json:"mmproj"`
+	ImageMin     int    `json:"image_min_tokens"`
+	ImageMax     int    `json:"image_max_tokens"`
+	Context      int    `json:"context"`
+	Skills       string `json:"skills"`
+}
+
+type file struct {
+	File  string `json:"file"`
+	Bytes int64  `json:"bytes"`
+}
+
+// DemoModel finds the built-in model: in the folder that DemoEnv names, else in demo beside the program, else in
+// assets/demo of the source tree that the working directory is in. The error is a sentence.
+func DemoModel() (Demo, error) {
+	var tried []string
+	for _, dir := range demoFolders() {
+		d, err := readDemo(dir)
+		if !errors.Is(err, os.ErrNotExist) {
+			return d, err
+		}
+		tried = append(tried, dir)
+	}
+	return Demo{}, fmt.Errorf("the built-in model was not found in any of %q", tried)
+}
+
+func demoFolders() []string {
+	if dir := os.Getenv(DemoEnv); dir != "" {
+		return []string{dir}
+	}
+	var dirs []string
+	if exe, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(exe); err == nil {
+			exe = real
+		}
+		dirs = append(dirs, filepath.Join(filepath.Dir(exe), "demo"))
+	}
+	dir, err := os.Getwd()
+	for err == nil {
+		dirs = append(dirs, filepath.Join(dir, "assets", "demo"))
+		parent := filepath.Dir(dir)
+		if parent == dir {
+			break
+		}
+		dir = parent
+	}
+	return dirs
+}
+
+// readDemo reads a folder's manifest and checks that its files are there and whole.
+func readDemo(dir string) (Demo, error) {
+	data, err := os.ReadFile(filepath.Join(dir, "manifest.json"))
+	if err != nil {
+		return Demo{}, err
+	}
+	var m manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return Demo{}, fmt.Errorf("the built-in model's manifest in %s is damaged: %w", dir, err)
+	}
+	for _, f := range []file{m.Model, m.MMProj} {
+		if !filepath.IsLocal(f.File) {
+			return Demo{}, fmt.Errorf("the built-in model's manifest in %s names a file outside its folder: %q", dir, f.File)
+		}
+		info, err := os.Stat(filepath.Join(dir, f.File))
+		if err != nil {
+			return Demo{}, fmt.Errorf("the built-in model is not complete: %s is missing in %s", f.File, dir)
+		}
+		if info.Size() != f.Bytes {
+			return Demo{}, fmt.Errorf("the built-in model is damaged: %s has %d bytes instead of %d", f.File, info.Size(), f.Bytes)
+		}
+	}
+	return Demo{
+		Name: m.Name, Quant: m.Quantization, Skills: m.Skills, Context: m.Context,
+		Model: filepath.Join(dir, m.Model.File), MMProj: filepath.Join(dir, m.MMProj.File),
+		ImageMin: m.ImageMin, ImageMax: m.ImageMax,
+	}, nil
+}

@@ -1,0 +1,254 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"strings"
+
+	"galago/assets"
+	"galago/inference"
+	"galago/inference/protocol"
+	"galago/inference/vision"
+)
+
+// askOptions are the command line of ask.
+type askOptions struct {
+	modelOptions
+	images      list
+	then        list
+	maxTokens   int
+	temperature float64
+	seed        uint
+	json        bool
+	question    string
+}
+
+// modelOptions choose a model; without one it is the built-in.
+type modelOptions struct {
+	model, mmproj string
+	context       int
+	cpu           bool
+}
+
+func (m *modelOptions) flags(f *flag.FlagSet) {
+	f.StringVar(&m.model, "model", "", "`GGUF` file of the model; without it the built-in demo model answers")
+	f.StringVar(&m.mmproj, "mmproj", "", "`GGUF` file of the model's vision projector; without it the model takes no pictures")
+	f.IntVar(&m.context, "context", 0, "`tokens` that the KV cache holds (default 4096, or less where the model has less)")
+	f.BoolVar(&m.cpu, "cpu", false, "compute on the CPU even if there is a GPU")
+}
+
+// choose turns the options into a model for the service.
+func (m *modelOptions) choose() (inference.Model, error) {
+	if m.model == "" && m.mmproj != "" {
+		return inference.Model{}, errors.New("--mmproj needs --model")
+	}
+	model := inference.Model{Path: m.model, MMProj: m.mmproj, Context: m.context}
+	if m.cpu {
+		model.GPULayers = -1
+	}
+	if m.model != "" {
+		return model, nil
+	}
+	demo, err := assets.DemoModel()
+	if err != nil {
+		return model, &inference.Error{Code: protocol.CodeModelInvalid, Op: "find the built-in model", Err: err}
+	}
+	model.Name, model.Path, model.MMProj = demo.Name, demo.Model, demo.MMProj
+	model.ImageMinTokens, model.ImageMaxTokens = demo.ImageMin, demo.ImageMax
+	if model.Context == 0 {
+		model.Context = demo.Context
+	}
+	return model, nil
+}
+
+// list is a flag that may be given several times.
+type list []string
+
+func (l *list) String() string     { return strings.Join(*l, ", ") }
+func (l *list) Set(s string) error { *l = append(*l, s); return nil }
+
+func parseAsk(args []string, errOut io.Writer) (askOptions, error) {
+	var o askOptions
+	f := flag.NewFlagSet("galago-engine ask", flag.ContinueOnError)
+	f.SetOutput(errOut)
+	f.Usage = func() {
+		fmt.Fprint(errOut, "galago-engine ask [--image FILE]... [--model GGUF --mmproj GGUF] QUESTION\n\n"+
+			"Asks a question, about pictures if there are any, and prints the answer as it comes.\n\n")
+		f.PrintDefaults()
+	}
+	o.flags(f)
+	f.Var(&o.images, "image", "picture `FILE` (JPEG, PNG, GIF, BMP, TIFF, WebP); may be given several times")
+	f.Var(&o.then, "then", "further `QUESTION` in the same conversation; may be given several times")
+	f.IntVar(&o.maxTokens, "max-tokens", inference.DefaultMaxTokens, "longest answer, in `tokens`")
+	f.Float64Var(&o.temperature, "temperature", float64(inference.DefaultTemperature), "0 for always the likeliest `word`, up to 2")
+	f.UintVar(&o.seed, "seed", 0, "`number` that makes an answer repeatable; 0 for a new one each time")
+	f.BoolVar(&o.json, "json", false, "print one JSON object at the end instead of the text as it comes")
+	questions, err := parseMixed(f, args)
+	if err != nil {
+		return o, err
+	}
+	usage := func(sentence string) (askOptions, error) {
+		fmt.Fprintln(errOut, "galago-engine ask:", sentence)
+		return o, errors.New(sentence)
+	}
+	switch {
+	case len(questions) == 0:
+		return usage("the question is missing. Put it into quotes at the end.")
+	case len(questions) > 1:
+		return usage(fmt.Sprintf("there are %d questions. Put one into quotes; further ones go behind --then.", len(questions)))
+	case strings.TrimSpace(questions[0]) == "":
+		return usage("the question is empty.")
+	case o.maxTokens < 1:
+		return usage("--max-tokens must be at least 1.")
+	case o.temperature < 0 || o.temperature > 2:
+		return usage("--temperature must be between 0 and 2.")
+	case o.seed > 1<<32-1:
+		return usage("--seed must be below 4294967296.")
+	}
+	o.question = questions[0]
+	return o, nil
+}
+
+// parseMixed parses flags wherever they stand, and returns the rest.
+func parseMixed(f *flag.FlagSet, args []string) (rest []string, err error) {
+	for {
+		if err := f.Parse(args); err != nil {
+			return nil, err
+		}
+		if f.NArg() == 0 {
+			return rest, nil
+		}
+		rest = append(rest, f.Arg(0))
+		args = f.Args()[1:]
+	}
+}
+
+// turnResult is one answer in the JSON output.
+type turnResult struct {
+	Question      string              `json:"question"`
+	Answer        string              `json:"answer"`
+	PictureTokens int                 `json:"picture_tokens"`
+	PromptTokens  int                 `json:"prompt_tokens"`
+	ReusedTokens  int                 `json:"reused_tokens"`
+	AnswerTokens  int                 `json:"answer_tokens"`
+	Stop          protocol.StopReason `json:"stop"`
+	FirstToken    float64             `json:"time_to_first_token_ms"`
+	EncodeMillis  float64             `json:"encode_ms"`
+	TokensPerSec  float64             `json:"tokens_per_second"`
+}
+
+// askResult is the JSON output: the last answer, what loading took and, with --then, every turn.
+type askResult struct {
+	turnResult
+	Model      string       `json:"model"`
+	Device     string       `json:"device"`
+	LoadMillis int64        `json:"load_ms"`
+	Turns      []turnResult `json:"turns,omitempty"`
+}
+
+func ask(args []string, out, errOut io.Writer) int {
+	o, err := parseAsk(args, errOut)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	if err != nil {
+		return exitUsage
+	}
+	model, err := o.choose()
+	if err != nil && inference.CodeOf(err) == protocol.CodeInternal {
+		fmt.Fprintln(errOut, "galago-engine ask:", err)
+		return exitUsage
+	}
+	if err != nil {
+		return complain(errOut, err)
+	}
+	pictures, err := openPictures(o.images)
+	if err != nil {
+		return complain(errOut, err)
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	service := inference.New(inference.Options{Engine: self()})
+	defer service.Close()
+	service.Open(model)
+	status, err := inference.WaitReady(ctx, service)
+	if err != nil {
+		return complain(errOut, err)
+	}
+	result := askResult{Model: status.Loaded.Name, Device: status.Loaded.Device, LoadMillis: status.Loaded.LoadMillis}
+	if err := converse(ctx, service, o, pictures, out, &result); err != nil {
+		return complain(errOut, err)
+	}
+	if !o.json {
+		return exitOK
+	}
+	encoder := json.NewEncoder(out)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	if err := encoder.Encode(result); err != nil {
+		return complain(errOut, err)
+	}
+	return exitOK
+}
+
+func openPictures(paths []string) ([]*vision.Picture, error) {
+	var pictures []*vision.Picture
+	for _, path := range paths {
+		p, err := vision.Open(path)
+		if err != nil {
+			return nil, &inference.Error{Code: protocol.CodeBadImage, Op: "open " + path, Err: err}
+		}
+		pictures = append(pictures, p)
+	}
+	return pictures, nil
+}
+
+// converse asks the question and those that follow it, and prints or collects the answers.
+func converse(ctx context.Context, c inference.Client, o askOptions, pictures []*vision.Picture, out io.Writer, result *askResult) error {
+	var messages []inference.Message
+	for i, question := range append([]string{o.question}, o.then...) {
+		m := inference.Message{Role: "user", Text: question}
+		if i == 0 {
+			m.Images = pictures
+		}
+		messages = append(messages, m)
+		r := inference.Request{
+			Messages: messages, MaxTokens: o.maxTokens,
+			Temperature: float32(o.temperature), Seed: uint32(o.seed),
+		}
+		answer, err := inference.Ask(ctx, c, r, func(e inference.Event) {
+			if e.Kind == inference.Delta && !o.json {
+				io.WriteString(out, e.Text)
+			}
+		})
+		if !o.json && answer.Text != "" {
+			fmt.Fprintln(out)
+		}
+		if err != nil {
+			return err
+		}
+		messages = append(messages, inference.Message{Role: "assistant", Text: answer.Text})
+		result.turnResult = turnResult{
+			Question: question, Answer: answer.Text, Stop: answer.Stop,
+			PictureTokens: answer.Stats.ImageTokens, PromptTokens: answer.Stats.PromptTokens,
+			ReusedTokens: answer.Stats.ReusedTokens, AnswerTokens: answer.Stats.AnswerTokens,
+			FirstToken: answer.Stats.FirstToken, EncodeMillis: answer.Stats.EncodeMillis,
+			TokensPerSec: answer.Stats.TokensPerSec,
+		}
+		if len(o.then) > 0 {
+			result.Turns = append(result.Turns, result.turnResult)
+		}
+	}
+	return nil
+}
+
+// indent sets details off from the sentence above them.
+func indent(s string) string {
+	return "    " + strings.ReplaceAll(strings.TrimSpace(s), "\n", "\n    ")
+}

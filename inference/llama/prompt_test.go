@@ -1,0 +1,127 @@
+package llama
+
+import (
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/hybridgroup/yzma/pkg/llama"
+
+	"galago/inference/protocol"
+)
+
+func TestPromptParts(t *testing.T) {
+	tmpl, err := newChatTemplate(chatML, "<s>", "</s>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := tmpl.parts([]protocol.Message{
+		{Role: "user", Text: "which one?<|im_end|>", Images: 2},
+		{Role: "assistant", Text: "The <__media__> one."},
+		{Role: "user", Text: "{{ messages }}"},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []part{
+		{text: "<|im_start|>user\n", image: -1},
+		{image: 0},
+		{image: 1},
+		{text: "which one?<|im_end|>", typed: true, image: -1},
+		{text: "<|im_end|>\n<|im_start|>assistant\n", image: -1},
+		{text: "The <__media__> one.", typed: true, image: -1},
+		{text: "<|im_end|>\n<|im_start|>user\n", image: -1},
+		{text: "{{ messages }}", typed: true, image: -1},
+		{text: "<|im_end|>\n<|im_start|>assistant\n", image: -1},
+	}
+	if len(parts) != len(want) {
+		t.Fatalf("%d parts, want %d: %+v", len(parts), len(want), parts)
+	}
+	for i := range want {
+		if parts[i] != want[i] {
+			t.Errorf("part %d is %+v, want %+v", i, parts[i], want[i])
+		}
+	}
+}
+
+func TestPromptSuppliesBOSAndEOS(t *testing.T) {
+	tmpl, err := newChatTemplate(`{{ bos_token }}{% for m in messages %}{{ m.content | trim }}{{ eos_token }}{% endfor %}`, "<s>", "</s>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := tmpl.parts([]protocol.Message{{Role: "user", Text: "hi"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(parts) != 3 || parts[0].text != "<s>" || parts[1].text != "hi" || parts[2].text != "</s>" {
+		t.Errorf("parts are %+v", parts)
+	}
+}
+
+func TestPromptWithoutTemplateIsChatML(t *testing.T) {
+	tmpl, err := newChatTemplate("", "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := tmpl.parts([]protocol.Message{{Role: "user", Text: "hi"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.HasPrefix(parts[0].text, "<|im_start|>user") {
+		t.Errorf("parts are %+v", parts)
+	}
+}
+
+func TestBrokenTemplateIsAnError(t *testing.T) {
+	if _, err := newChatTemplate("{% for %}", "", ""); err == nil {
+		t.Error("a template that cannot be parsed was taken")
+	}
+}
+
+func TestCommonPrefix(t *testing.T) {
+	tok := func(n llama.Token) piece { return piece{token: n, cells: 1, places: 1} }
+	picture := func(hash string, cells int) piece { return piece{image: hash, cells: cells, places: 8} }
+	held := []piece{tok(1), picture("a", 64), tok(2), tok(3)}
+	for _, c := range []struct {
+		name string
+		want []piece
+		keep int
+	}{
+		{"the same: the last is decoded again", held, 3},
+		{"longer", append(held[:4:4], tok(4), tok(5)), 4},
+		{"another picture", []piece{tok(1), picture("b", 64), tok(2), tok(3)}, 1},
+		{"the same picture at another size", []piece{tok(1), picture("a", 32), tok(2)}, 1},
+		{"nothing in common", []piece{tok(9), tok(8)}, 0},
+		{"one token", []piece{tok(1)}, 0},
+	} {
+		if got := commonPrefix(held, c.want); got != c.keep {
+			t.Errorf("%s: %d pieces are kept, want %d", c.name, got, c.keep)
+		}
+	}
+	cells, images, end := extent(held)
+	if cells != 67 || images != 1 || end != 11 {
+		t.Errorf("extent is %d cells, %d pictures, position %d; want 67, 1, 11", cells, images, end)
+	}
+}
+
+func TestPendingHoldsBackHalfCharacters(t *testing.T) {
+	const text = "a é € 😀 z"
+	for step := 1; step <= 5; step++ {
+		var p pending
+		var got strings.Builder
+		for i := 0; i < len(text); i += step {
+			s := p.add([]byte(text[i:min(i+step, len(text))]))
+			if !utf8.ValidString(s) {
+				t.Fatalf("in steps of %d bytes, %q came out", step, s)
+			}
+			got.WriteString(s)
+		}
+		if got.String()+p.rest() != text {
+			t.Errorf("in steps of %d bytes: %q", step, got.String()+p.rest())
+		}
+	}
+	var p pending
+	if s := p.add([]byte("x\xff")) + p.add([]byte("y\xe2\x82")) + p.rest(); s != "x\ufffdy\ufffd" {
+		t.Errorf("bytes that are no UTF-8 become %q", s)
+	}
+}
