@@ -93,6 +93,13 @@ func (f *fake) run(in io.Reader, out io.Writer) int {
 	go f.read(in, work)
 	for frame := range work {
 		f.serve(frame)
+		switch f.who {
+		case "diesidle":
+			time.Sleep(30 * time.Second)
+			f.die(1)
+		case "deaf":
+			f.hang()
+		}
 	}
 	if f.who == "stays" {
 		f.hang()
@@ -116,7 +123,9 @@ func countStart(path string) int {
 }
 
 func (f *fake) read(in io.Reader, work chan<- protocol.Frame) {
-	defer close(work)
+	if f.who != "deaf" {
+		defer close(work)
+	}
 	for {
 		frame, err := protocol.Read(in)
 		if err != nil {
@@ -136,6 +145,9 @@ func (f *fake) read(in io.Reader, work chan<- protocol.Frame) {
 		}
 		if frame.Kind != protocol.KindCancel {
 			work <- frame
+			if f.who == "deaf" {
+				return
+			}
 			continue
 		}
 		if frame.Decode(&id) == nil {

@@ -14,7 +14,8 @@ const cachedPixels = 64 << 20
 
 // pixelCache keeps prepared pictures, the most recently used ones last. It does not keep the pictures themselves alive.
 type pixelCache struct {
-	mu      sync.Mutex // owns all below
+	make    func(*vision.Picture, vision.Grid) vision.Prepared // read only
+	mu      sync.Mutex                                         // owns all below
 	entries []pixelEntry
 	bytes   int
 }
@@ -29,7 +30,7 @@ type pixelKey struct {
 	grid    vision.Grid
 }
 
-func newPixelCache() *pixelCache { return &pixelCache{} }
+func newPixelCache() *pixelCache { return &pixelCache{make: vision.Prepare} }
 
 // gridOf is the picture grid of a model.
 func gridOf(v protocol.Vision) vision.Grid {
@@ -71,7 +72,7 @@ func (p *pixelCache) get(picture *vision.Picture, grid vision.Grid) vision.Prepa
 		}
 	}
 	p.mu.Unlock()
-	prepared := vision.Prepare(picture, grid)
+	prepared := p.make(picture, grid)
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.entries = append(p.entries, pixelEntry{key, prepared})

@@ -168,8 +168,8 @@ func (s *Service) newAsk(t *task) protocol.Ask {
 
 // prepared goes on with a task whose pictures are ready.
 func (s *Service) prepared(t *task, ask protocol.Ask, images []protocol.Image, blob [][]byte, err error) {
-	if t.over || s.run != t {
-		return // cancelled meanwhile, or back in the queue because the worker died
+	if t.over || t.sent || s.run != t {
+		return // cancelled meanwhile, or back in the queue because the worker died, or prepared twice for that reason
 	}
 	if err != nil {
 		s.run = nil
