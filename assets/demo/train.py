@@ -3,6 +3,7 @@
     python train.py vision --pool DIR --work DIR --minutes 30      pictures -> dense labels, no language
     python train.py text --work DIR --minutes 30                   questions over the true labels, no pictures
     python train.py joint --pool DIR --work DIR --minutes 60       both together
+    python train.py joint ... --from-gguf assets/demo              go on from the shipped files
 """
 
 from __future__ import annotations
@@ -102,11 +103,11 @@ def vision(a) -> None:
         load_weights(net, state["weights"])
     opt = Optimiser(net.to(device()).named_parameters(), a.lr)
     net.bfloat16()
-    if state:
+    if state and not a.fresh:
         opt.load_state(state["optimiser"])
     compiled(net)
     step = state["step"] if state else 0
-    clock = Clock(a.lr, a.minutes, 100, 0.3, state["spent"] if state else 0.0)
+    clock = Clock(a.lr, a.minutes, 100, 0.3, state["spent"] if state and not a.fresh else 0.0)
     log = Log(os.path.join(a.work, "vision.log"))
     oracle_path, oracle = os.path.join(a.work, "oracle.pt"), None
     for pictures, masks, scenes in Pool(a.pool, 100 + step).batches(a.batch):
@@ -196,13 +197,16 @@ def text(a) -> None:
     net.visual.requires_grad_(False)
     net.heads.cover.requires_grad_(False)
     net.heads.cell.requires_grad_(False)
-    path = os.path.join(a.work, "text.pt")
+    path, fixed = os.path.join(a.work, "text.pt"), os.path.join(a.work, "oracle.pt")
     state = torch.load(path, map_location="cpu") if os.path.exists(path) else None
     if state:
         load_weights(net, state["weights"])
+    if os.path.exists(fixed):
+        net.heads.oracle.load_state_dict(torch.load(fixed))
+        net.heads.oracle.requires_grad_(False)
     opt = Optimiser(net.to(device()).named_parameters(), a.lr)
     net.bfloat16()
-    if state:
+    if state and not a.fresh:
         opt.load_state(state["optimiser"])
     compiled(net)
     step = state["step"] if state else 0
@@ -212,9 +216,9 @@ def text(a) -> None:
     while not clock.done():
         scenes, talks = [], []
         for _ in range(a.batch):
-            n = int(rng.choice([0, 1, 2], p=[0.04, 0.8, 0.16]))
-            own = [generate.layout(rng, most=2 if step < 300 else 4 if step < 600 else 6) for _ in range(n)]
-            talks.append((questions.conversation(rng, own, int(rng.integers(6, 10))), list(range(len(scenes), len(scenes) + n))))
+            n = int(rng.choice([0, 1, 2], p=[0.04, 0.82, 0.14]))
+            own = [generate.layout(rng, most=2 if step < 200 else 4 if step < 500 else 6) for _ in range(n)]
+            talks.append((questions.conversation(rng, own, 4 if n == 2 else int(rng.integers(6, 9))), list(range(len(scenes), len(scenes) + n))))
             scenes += own
         labels, offsets, at = [], [], 0
         for s in scenes:
@@ -231,8 +235,78 @@ def text(a) -> None:
         log.add(stats)
         if step % 25 == 0:
             log.flush(step)
-        if step % 200 == 0 or clock.done():
+        if step % 100 == 0 or clock.done():
             save(path, opt, {}, step, clock.spent())
+
+
+def talk_over(rng, scenes, first: int, second: int) -> list:
+    """Conversations over pictures 0..first-1 of one grid and first..first+second-1 of another; some take one of each."""
+    talks, pairs = [], min(first, second) // 2
+    for i in range(pairs):
+        two = [i, first + i] if rng.random() < 0.5 else [first + i, i]
+        talks.append((questions.conversation(rng, [scenes[p] for p in two], 4), two))
+    for i in [*range(pairs, first), *range(first + pairs, first + second)]:
+        talks.append((questions.conversation(rng, [scenes[i]], int(rng.integers(6, 9))), [i]))
+    if rng.random() < 0.5:
+        talks.append((questions.conversation(rng, [], 5), []))
+    return talks
+
+
+def joint(a) -> None:
+    """Pictures to answers, with the dense labels kept as a smaller part of the loss."""
+    torch.manual_seed(3)
+    coder = Coder()
+    net = M.Demo(coder.vocab)
+    path = os.path.join(a.work, "joint.pt")
+    state = torch.load(path, map_location="cpu") if os.path.exists(path) else None
+    if state:
+        load_weights(net, state["weights"])
+    elif a.from_gguf:
+        import export
+        load_weights(net, export.read(a.from_gguf))
+    else:
+        load_weights(net, torch.load(os.path.join(a.work, "text.pt"), map_location="cpu")["weights"])
+        seen = torch.load(os.path.join(a.work, "vision.pt"), map_location="cpu")["weights"]
+        load_weights(net, {k: v for k, v in seen.items() if k.startswith(("visual.", "heads.cover", "heads.cell"))})
+    net.heads.oracle.requires_grad_(False)
+    opt = Optimiser(net.to(device()).named_parameters(), a.lr)
+    net.bfloat16()
+    if state and not a.fresh:
+        opt.load_state(state["optimiser"])
+    compiled(net)
+    step = state["step"] if state else 0
+    clock = Clock(a.lr, a.minutes, 60, 0.7, state["spent"] if state and not a.fresh else 0.0)
+    log = Log(os.path.join(a.work, "joint.log"))
+    rng = np.random.default_rng([9, step])
+    ones, twos = Pool(a.pool, 1000 + step).batches(a.batch * 3 // 4), Pool(a.pool, 2000 + step).batches(a.batch // 4)
+    while not clock.done():
+        tokens, deep, offsets, scenes, dense, stats = [], [], [], [], 0.0, {}
+        for pictures, masks, some in (next(ones), next(twos)):
+            target = to_device(M.dense_targets(some, masks))
+            patches = M.to_patches(torch.from_numpy(pictures).to(device()))
+            t, d, hidden = net.visual(patches, *some[0].grid)
+            one, figures = M.dense_loss(net.heads, t, hidden, target)
+            dense = dense + one * len(some) / a.batch
+            stats = stats or {"v_" + k: v for k, v in figures.items() if k in ("shape", "digit", "edge", "recall")}
+            base, per = sum(x.shape[0] for x in tokens), t.shape[1]
+            offsets += [(s.grid, base + i * per) for i, s in enumerate(some)]
+            tokens.append(t.flatten(0, 1))
+            deep.append([x.flatten(0, 1) for x in d])
+            scenes += some
+        n = len(scenes) - len(some)
+        batch = Collated(coder, talk_over(rng, scenes, n, len(some)), offsets).to(device())
+        deep = [torch.cat(parts) for parts in zip(*deep)]
+        loss, by_kind = answer_loss(net, batch, torch.cat(tokens), deep)
+        stats |= by_kind
+        stats["loss"], stats["dense"] = float(loss.detach()), float(dense.detach())
+        (loss + a.dense * dense).backward()
+        stats["norm"] = opt.step(clock.rate(step))
+        step += 1
+        log.add(stats)
+        if step % 25 == 0:
+            log.flush(step)
+        if step % 100 == 0 or clock.done():
+            save(path, opt, {k: v.float() for k, v in net.state_dict().items() if k.startswith("heads.oracle")}, step, clock.spent())
 
 
 def main() -> None:
@@ -244,6 +318,9 @@ def main() -> None:
     ap.add_argument("--lr", type=float, default=2e-3)
     ap.add_argument("--batch", type=int, default=32)
     ap.add_argument("--threads", type=int, default=1)
+    ap.add_argument("--dense", type=float, default=0.1, help="weight of the dense labels in the joint step")
+    ap.add_argument("--fresh", action="store_true", help="keep the weights, start the optimiser and the clock anew")
+    ap.add_argument("--from-gguf", help="folder with shipped files to go on from (joint)")
     a = ap.parse_args()
     os.makedirs(a.work, exist_ok=True)
     torch.set_num_threads(a.threads)
