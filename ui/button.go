@@ -120,6 +120,41 @@ func (b *button) metrics() (height, pad, size, icon float32) {
 	return 34, 14, textBody, 18
 }
 
+// widths returns what the button takes with its padding, and what each of its parts takes.
+func (b *button) widths() (total, lead, text, detail, tail float32) {
+	_, pad, size, iconSize := b.metrics()
+	style := fyne.TextStyle{Bold: b.kind != quiet && b.kind != pill}
+	if b.icon != "" {
+		lead = iconSize
+	}
+	if b.tail != "" {
+		tail = iconSize - 4 + gap1
+	}
+	if b.text != "" {
+		text = fyne.MeasureText(b.text, size, style).Width
+		if lead > 0 {
+			lead += 6
+		}
+	}
+	if b.detail != "" {
+		detail = fyne.MeasureText(" · "+b.detail, size, fyne.TextStyle{}).Width
+	}
+	if b.text == "" {
+		pad = (34 - iconSize) / 2
+		if b.small {
+			pad = 5
+		}
+	}
+	return 2*pad + lead + text + detail + tail, lead, text, detail, tail
+}
+
+// measure is the button's smallest size. Unlike MinSize it needs no renderer.
+func (b *button) measure() fyne.Size {
+	h, _, _, _ := b.metrics()
+	total, _, _, _, _ := b.widths()
+	return fyne.NewSize(total, h)
+}
+
 func (b *button) CreateRenderer() fyne.WidgetRenderer {
 	back, over, ring := newPanel("", "", radiusControl), newPanel("", "", radiusControl), newPanel("", "", radiusControl)
 	text, detail := newLabel("", textBody, colorText), newLabel("", textBody, colorMuted)
@@ -127,43 +162,13 @@ func (b *button) CreateRenderer() fyne.WidgetRenderer {
 	d := &drawing{objects: []fyne.CanvasObject{
 		back.rect, over.rect, lead.image, text.draw, detail.draw, tail.image, ring.rect,
 	}}
-	widths := func() (total, lead, text, detail, tail float32) {
-		_, pad, size, iconSize := b.metrics()
-		style := fyne.TextStyle{Bold: b.kind != quiet && b.kind != pill}
-		if b.icon != "" {
-			lead = iconSize
-		}
-		if b.tail != "" {
-			tail = iconSize - 4 + gap1
-		}
-		if b.text != "" {
-			text = fyne.MeasureText(b.text, size, style).Width
-			if lead > 0 {
-				lead += 6
-			}
-		}
-		if b.detail != "" {
-			detail = fyne.MeasureText(" · "+b.detail, size, fyne.TextStyle{}).Width
-		}
-		if b.text == "" {
-			pad = (34 - iconSize) / 2
-			if b.small {
-				pad = 5
-			}
-		}
-		return 2*pad + lead + text + detail + tail, lead, text, detail, tail
-	}
-	d.min = func() fyne.Size {
-		h, _, _, _ := b.metrics()
-		total, _, _, _, _ := widths()
-		return fyne.NewSize(total, h)
-	}
+	d.min = b.measure
 	d.layout = func(s fyne.Size) {
 		for _, p := range []*panel{back, over, ring} {
 			place(p.rect, 0, 0, s.Width, s.Height)
 		}
 		_, pad, _, iconSize := b.metrics()
-		total, wl, wt, wd, wtail := widths()
+		total, wl, wt, wd, wtail := b.widths()
 		x := (s.Width - total) / 2
 		if total > s.Width { // the pill on a narrow window: the texts give way
 			x = 0

@@ -200,7 +200,7 @@ func (c *composer) CreateRenderer() fyne.WidgetRenderer {
 	d.restyle = func() {
 		card.stroke = colorLine
 		if c.entry.hasFocus {
-			card.stroke = colorMuted
+			card.stroke = colorEdge
 		}
 		card.restyle()
 		d.layout(c.Size())
@@ -385,7 +385,14 @@ func (g *fileGrid) set(list []Attachment) {
 
 // columns is how many cards stand beside each other.
 func (g *fileGrid) columns(width float32) int {
-	return min(max(len(g.list), 1), max(int(width/215), 1), 3)
+	n := 1
+	switch {
+	case len(g.list) > 8:
+		n = 3
+	case len(g.list) > 1:
+		n = 2
+	}
+	return min(n, max(int(width/215), 1))
 }
 
 func (g *fileGrid) heightFor(width float32) float32 {
@@ -470,6 +477,21 @@ func (c *fileCard) line() (string, fyne.ThemeColorName) {
 	return c.file.Info, colorMuted
 }
 
+// splitInfo breaks a line of facts between two of them, where it is too long for a width.
+func splitInfo(text string, width float32) (first, rest string) {
+	const between = " · "
+	if fyne.MeasureText(text, textSmall, fyne.TextStyle{}).Width <= width {
+		return text, ""
+	}
+	for i := len(text); i > 0; {
+		i = strings.LastIndex(text[:i], between)
+		if i > 0 && fyne.MeasureText(text[:i], textSmall, fyne.TextStyle{}).Width <= width {
+			return text[:i], text[i+len(between):]
+		}
+	}
+	return text, ""
+}
+
 // tip is everything, for where the card cuts it.
 func (c *fileCard) tip() string {
 	text, _ := c.line()
@@ -488,32 +510,42 @@ func (c *fileCard) MouseMoved(*desktop.MouseEvent) {}
 func (c *fileCard) MouseOut()                      { c.tips.hide() }
 
 func (c *fileCard) CreateRenderer() fyne.WidgetRenderer {
-	name, info := newLabel("", textSmall+1, colorText).bold(), newLabel("", textSmall, colorMuted)
+	name := newLabel("", textSmall+1, colorText).bold()
+	info, more := newLabel("", textSmall, colorMuted), newLabel("", textSmall, colorMuted)
 	mark := newIcon("warning", colorError)
-	d := &drawing{objects: []fyne.CanvasObject{c.thumb, mark.image, name.draw, info.draw, c.remove}}
+	d := &drawing{objects: []fyne.CanvasObject{c.thumb, mark.image, name.draw, info.draw, more.draw, c.remove}}
 	d.min = func() fyne.Size { return fyne.NewSize(120, fileHeight) }
 	d.layout = func(s fyne.Size) {
 		place(c.thumb, 0, 0, fileHeight, fileHeight)
 		x := fileHeight + 10
 		cross := c.remove.MinSize()
 		w := s.Width - x - cross.Width - gap1
-		name.place(x, 9, w, 18)
 		at := x
 		if c.file.Problem != nil {
-			place(mark.image, x, 30, 14, 14)
 			at += 18
 		}
-		info.place(at, 28, w-(at-x), 18)
+		text, _ := c.line()
+		first, rest := splitInfo(text, w-(at-x))
+		info.set(first)
+		more.set(rest)
+		y := float32(9) // two lines in the middle, or three from the top
+		if rest != "" {
+			y = 1
+		}
+		name.place(x, y, w, 18)
+		place(mark.image, x, y+21, 14, 14)
+		info.place(at, y+19, w-(at-x), 18)
+		more.place(at, y+36, w-(at-x), 18)
 		place(c.remove, s.Width-cross.Width, (s.Height-cross.Height)/2, cross.Width, cross.Height)
 	}
 	d.restyle = func() {
 		name.set(c.file.Name)
-		text, color := c.line()
-		info.set(text)
-		info.color = color
+		_, color := c.line()
+		info.color, more.color = color, color
 		setVisible(mark.image, c.file.Problem != nil)
 		name.restyle()
 		info.restyle()
+		more.restyle()
 		mark.restyle()
 		d.layout(c.Size())
 		canvas.Refresh(c)

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"math"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -205,7 +206,7 @@ func (w *flower) measure(l *line) {
 	driver := fyne.CurrentApp().Driver()
 	size, style := w.face.of(span{})
 	box, base := driver.RenderedTextSize("M", size, style, nil)
-	l.h = box.Height + 3
+	l.h = ceil(box.Height) + 3 // whole numbers keep the text on the pixels, where it is sharp
 	bases := make([]float32, len(l.runs))
 	for i := range l.runs {
 		r := &l.runs[i]
@@ -223,11 +224,14 @@ func (w *flower) measure(l *line) {
 			l.w += codePad
 		}
 		bases[i], base = b, max(base, b)
-		l.h = max(l.h, box.Height+3)
+		l.h = max(l.h, ceil(box.Height)+3)
 		r.draw = &canvas.Text{Text: r.text, TextSize: size, TextStyle: style, Color: theme.Color(r.color)}
 		r.draw.Resize(box)
 	}
 	for i := range l.runs {
-		l.runs[i].y = base - bases[i] + 1.5
+		l.runs[i].y = round(base-bases[i]) + 1
 	}
 }
+
+func ceil(v float32) float32  { return float32(math.Ceil(float64(v))) }
+func round(v float32) float32 { return float32(math.Round(float64(v))) }

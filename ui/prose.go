@@ -137,7 +137,7 @@ func (p *still) parse(part string) []block {
 func (p *still) naturalWidth() float32 {
 	var w float32
 	for _, l := range strings.Split(p.source, "\n") {
-		w = max(w, fyne.MeasureText(l, p.face.size, fyne.TextStyle{}).Width)
+		w = max(w, p.face.measure(l, span{}))
 	}
 	return w
 }

@@ -5,6 +5,7 @@ import (
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/theme"
+	"golang.org/x/image/font/gofont/gomono"
 )
 
 // Colours that Fyne has no name for.
@@ -12,6 +13,8 @@ const (
 	colorSide    fyne.ThemeColorName = "galago.side"    // bars above and below the transcript
 	colorSurface fyne.ThemeColorName = "galago.surface" // composer, menus, code
 	colorRaised  fyne.ThemeColorName = "galago.raised"  // pills, bubbles, secondary buttons
+	colorBubble  fyne.ThemeColorName = "galago.bubble"  // a question
+	colorEdge    fyne.ThemeColorName = "galago.edge"    // around the composer while it has the keyboard
 	colorTrack   fyne.ThemeColorName = "galago.track"   // what is left empty in a bar
 	colorTint    fyne.ThemeColorName = "galago.tint"    // background of a hint
 	colorAlarm   fyne.ThemeColorName = "galago.alarm"   // background of an error
@@ -56,7 +59,9 @@ var darkPalette = palette{
 	colorSide:                          rgb(0x191C21),
 	colorSurface:                       rgb(0x1F232A),
 	colorRaised:                        rgb(0x282D35),
-	colorTrack:                         rgb(0x22262C),
+	colorBubble:                        rgb(0x272C34),
+	colorEdge:                          rgb(0x4C5563),
+	colorTrack:                         rgb(0x23272E),
 	colorTint:                          rgb(0x2A2418),
 	colorAlarm:                         rgb(0x2E1D1E),
 	colorShade:                         {A: 0xA8},
@@ -76,7 +81,7 @@ var darkPalette = palette{
 	theme.ColorNameHover:               {R: 0xff, G: 0xff, B: 0xff, A: 0x12},
 	theme.ColorNamePressed:             {R: 0xff, G: 0xff, B: 0xff, A: 0x22},
 	theme.ColorNameInputBackground:     rgb(0x15171B),
-	theme.ColorNameInputBorder:         rgb(0x2E343D),
+	theme.ColorNameInputBorder:         rgb(0x434B57),
 	theme.ColorNameMenuBackground:      rgb(0x1F232A),
 	theme.ColorNameOverlayBackground:   rgb(0x1F232A),
 	theme.ColorNameHeaderBackground:    rgb(0x191C21),
@@ -92,6 +97,8 @@ var lightPalette = palette{
 	colorSide:                          rgb(0xF0F0ED),
 	colorSurface:                       rgb(0xFFFFFF),
 	colorRaised:                        rgb(0xE3E3DF),
+	colorBubble:                        rgb(0xEBEBE7),
+	colorEdge:                          rgb(0xB4B8BE),
 	colorTrack:                         rgb(0xE0E0DC),
 	colorTint:                          rgb(0xFBF1DF),
 	colorAlarm:                         rgb(0xFBE9E7),
@@ -112,7 +119,7 @@ var lightPalette = palette{
 	theme.ColorNameHover:               {A: 0x0d},
 	theme.ColorNamePressed:             {A: 0x1c},
 	theme.ColorNameInputBackground:     rgb(0xF7F7F5),
-	theme.ColorNameInputBorder:         rgb(0xDEDEDA),
+	theme.ColorNameInputBorder:         rgb(0xC2C4C4),
 	theme.ColorNameMenuBackground:      rgb(0xFFFFFF),
 	theme.ColorNameOverlayBackground:   rgb(0xFFFFFF),
 	theme.ColorNameHeaderBackground:    rgb(0xF0F0ED),
@@ -167,8 +174,16 @@ func (l *look) Color(name fyne.ThemeColorName, v fyne.ThemeVariant) color.Color 
 	return theme.DefaultTheme().Color(name, v)
 }
 
+// goMono replaces Fyne's monospaced font, whose line is so low that underscores are cut off at 1x.
+var goMono = fyne.NewStaticResource("GoMono.ttf", gomono.TTF)
+
 // Font implements fyne.Theme.
-func (l *look) Font(style fyne.TextStyle) fyne.Resource { return theme.DefaultTheme().Font(style) }
+func (l *look) Font(style fyne.TextStyle) fyne.Resource {
+	if style.Monospace {
+		return goMono
+	}
+	return theme.DefaultTheme().Font(style)
+}
 
 // Icon implements fyne.Theme.
 func (l *look) Icon(name fyne.ThemeIconName) fyne.Resource { return theme.DefaultTheme().Icon(name) }

@@ -19,6 +19,7 @@ type transcript struct {
 	byID      map[uint64]*turnView
 	tops      []float32 // of the turns, in the column
 	total     float32
+	left      float32
 	colWidth  float32
 	following bool
 	adjusting bool // the code moves the scroll, not the person
@@ -107,17 +108,15 @@ func (t *transcript) arrange() {
 	keep, inside := t.firstInSight()
 	width := min(columnWidth, size.Width-2*gap5)
 	x := (size.Width - width) / 2
-	t.colWidth = width
+	t.left, t.colWidth = x, width
 	t.tops = t.tops[:0]
 	y := gap5
 	for i, v := range t.turns {
 		if i > 0 {
 			y += turnGap
 		}
-		h := v.heightFor(width)
 		t.tops = append(t.tops, y)
-		place(v, x, y, width, h)
-		y += h
+		y += v.heightFor(width)
 	}
 	t.total = y + gap5
 	t.adjusting = true
@@ -152,6 +151,7 @@ func (t *transcript) showInSight() {
 	var now []fyne.CanvasObject
 	for i, v := range t.turns {
 		if i < len(t.tops) && t.tops[i] < high && t.tops[i]+v.height > low {
+			place(v, t.left, t.tops[i], t.colWidth, v.height)
 			now = append(now, v)
 		}
 	}

@@ -16,6 +16,8 @@ type turnView struct {
 	onResize func()
 
 	width, height float32
+	shown         bool // in the widget tree; only then anything is placed or repainted
+	stale         bool // the theme changed while it was not
 
 	pictures []*openable
 	bubble   *panel
@@ -32,7 +34,7 @@ type turnView struct {
 
 func newTurnView(t Turn, act Actions, tips *tips, onResize func()) *turnView {
 	v := &turnView{act: act, onResize: onResize}
-	v.bubble = newPanel(colorRaised, "", 0)
+	v.bubble = newPanel(colorBubble, "", 0)
 	r := v.bubble.rect
 	r.TopLeftCornerRadius, r.TopRightCornerRadius, r.BottomLeftCornerRadius, r.BottomRightCornerRadius = radiusCard, radiusCard, radiusCard, 4
 	v.question = newSelectable(textBody, colorText)
@@ -141,52 +143,71 @@ func (v *turnView) arrangeAgain() {
 	if w := v.width; w > 0 {
 		v.width = 0
 		v.heightFor(w)
-		v.Refresh()
+		if v.shown {
+			v.arrange(w, true)
+			v.Refresh()
+		}
 	}
 }
 
 // park stops what moves, for a turn that is scrolled out of sight.
-func (v *turnView) park() { v.bar.stop() }
+func (v *turnView) park() {
+	v.shown = false
+	v.bar.stop()
+}
 
 // unpark is the opposite of park.
 func (v *turnView) unpark() {
+	v.shown = true
+	if v.stale {
+		v.restyle()
+	}
 	if v.turn.State == TurnWorking {
 		v.bar.set(v.turn.Progress)
 	}
 }
 
-// heightFor arranges everything for a width and returns the height.
+// heightFor returns the height at a width without placing anything, which is cheap enough for turns out of sight.
 func (v *turnView) heightFor(width float32) float32 {
-	if width == v.width {
-		return v.height
+	if width != v.width {
+		v.width = width
+		v.height = v.arrange(width, false)
 	}
-	v.width = width
-	y := v.placePictures(width)
-	y = v.placeQuestion(width, y)
+	return v.height
+}
+
+// arrange goes from top to bottom, placing the parts when move is set, and returns where they end.
+func (v *turnView) arrange(width float32, move bool) float32 {
+	y := v.placePictures(width, move)
+	y = v.placeQuestion(width, y, move)
 	if v.turn.State != TurnWaiting || v.turn.Answer != "" {
 		y += gap2
-		v.name.place(0, y, width, 22)
+		if move {
+			v.name.place(0, y, width, 22)
+		}
 		y += 24
 	}
 	if v.turn.Answer != "" {
 		h := v.answer.heightFor(width)
-		place(v.answer, 0, y, width, h)
+		if move {
+			place(v.answer, 0, y, width, h)
+		}
 		y += h + gap1
 	}
-	y = v.placePhase(width, y)
+	y = v.placePhase(width, y, move)
 	if v.problem != nil {
 		y += gap1
 		h := v.problem.heightFor(width)
-		place(v.problem, 0, y, width, h)
+		if move {
+			place(v.problem, 0, y, width, h)
+		}
 		y += h + gap1
 	}
-	y = v.placeFigures(width, y)
-	v.height = y
-	return y
+	return v.placeFigures(width, y, move)
 }
 
 // placePictures puts the pictures right-aligned in rows, one large or many smaller ones.
-func (v *turnView) placePictures(width float32) float32 {
+func (v *turnView) placePictures(width float32, move bool) float32 {
 	box := fyne.NewSize(min(width, 320), 220)
 	if len(v.pictures) > 1 {
 		box = fyne.NewSize(200, 120)
@@ -197,7 +218,9 @@ func (v *turnView) placePictures(width float32) float32 {
 		x, tallest := width-used, float32(0)
 		for _, p := range row {
 			s := fitted(p.source, box)
-			place(p, x, y, s.Width, s.Height)
+			if move {
+				place(p, x, y, s.Width, s.Height)
+			}
 			x += s.Width + gap2
 			tallest = max(tallest, s.Height)
 		}
@@ -220,57 +243,65 @@ func (v *turnView) placePictures(width float32) float32 {
 	return y
 }
 
-func (v *turnView) placeQuestion(width, y float32) float32 {
+func (v *turnView) placeQuestion(width, y float32, move bool) float32 {
 	if v.turn.Question == "" {
 		return y
 	}
 	const padX, padY = 14, 8
 	w := min(v.question.naturalWidth()+1, width*0.8-2*padX)
 	h := v.question.heightFor(w)
-	place(v.bubble.rect, width-w-2*padX, y, w+2*padX, h+2*padY)
-	place(v.question, width-w-padX, y+padY, w, h)
+	if move {
+		place(v.bubble.rect, width-w-2*padX, y, w+2*padX, h+2*padY)
+		place(v.question, width-w-padX, y+padY, w, h)
+	}
 	return y + h + 2*padY
 }
 
-func (v *turnView) placePhase(width, y float32) float32 {
+func (v *turnView) placePhase(width, y float32, move bool) float32 {
 	if v.phase.text == "" {
 		return y
 	}
 	if v.turn.State == TurnWaiting {
 		y += gap1
-		w := v.phase.size().Width
-		v.phase.place(width-w, y, w+1, 20)
+		if w := v.phase.size().Width; move {
+			v.phase.place(width-w, y, w+1, 20)
+		}
 		return y + 20
 	}
-	v.phase.place(0, y, width, 20)
+	if move {
+		v.phase.place(0, y, width, 20)
+		place(v.bar, 0, y+24, min(width, 260), 4)
+	}
 	y += 22
 	if v.turn.State == TurnWorking {
-		place(v.bar, 0, y+2, min(width, 260), 4)
 		y += 12
 	}
 	return y
 }
 
 // placeFigures puts the figures and the two buttons on one line, or on two where the window is narrow.
-func (v *turnView) placeFigures(width, y float32) float32 {
-	done := v.finished()
-	if !done {
+func (v *turnView) placeFigures(width, y float32, move bool) float32 {
+	if !v.finished() {
 		return y
 	}
 	y += 2
-	c, a := v.copyBtn.MinSize(), v.again.MinSize()
+	c, a := v.copyBtn.measure(), v.again.measure()
 	x := float32(0)
 	if v.figures.source != "" {
-		w := v.figures.naturalWidth() + 1
+		w, top := v.figures.naturalWidth()+1, y
 		if w+gap3+c.Width+a.Width > width {
-			h := v.figures.heightFor(width)
-			place(v.figures, 0, y+2, width, h)
-			y += h + 2
+			w, top = width, y+2
+			y += v.figures.heightFor(width) + 2
 		} else {
-			h := v.figures.heightFor(w)
-			place(v.figures, 0, y+(c.Height-h)/2, w, h)
+			top = y + (c.Height-v.figures.heightFor(w))/2
 			x = w + gap3
 		}
+		if move {
+			place(v.figures, 0, top, w, v.figures.heightFor(w))
+		}
+	}
+	if !move {
+		return y + c.Height
 	}
 	if x == 0 {
 		x = -6 // the button's text in line with the answer
@@ -279,7 +310,9 @@ func (v *turnView) placeFigures(width, y float32) float32 {
 		place(v.copyBtn, x, y, c.Width, c.Height)
 		x += c.Width + 2
 	}
-	place(v.again, x, y, a.Width, a.Height)
+	if v.turn.State != TurnFailed { // its card has a button of its own
+		place(v.again, x, y, a.Width, a.Height)
+	}
 	return y + c.Height
 }
 
@@ -294,7 +327,7 @@ type turnRenderer struct{ v *turnView }
 
 func (r *turnRenderer) Destroy() {}
 
-func (r *turnRenderer) Layout(size fyne.Size) { r.v.heightFor(size.Width) }
+func (r *turnRenderer) Layout(size fyne.Size) { r.v.arrange(size.Width, true) }
 
 func (r *turnRenderer) MinSize() fyne.Size { return fyne.NewSize(1, r.v.height) }
 
@@ -329,7 +362,9 @@ func (r *turnRenderer) Objects() []fyne.CanvasObject {
 		if v.turn.Answer != "" {
 			o = append(o, v.copyBtn)
 		}
-		o = append(o, v.again)
+		if v.turn.State != TurnFailed {
+			o = append(o, v.again)
+		}
 	}
 	return o
 }
@@ -343,6 +378,10 @@ func (r *turnRenderer) Refresh() {
 
 // restyle repaints the turn and all in it after the theme changed.
 func (v *turnView) restyle() {
+	v.stale = !v.shown
+	if v.stale {
+		return
+	}
 	v.Refresh()
 	for _, o := range (&turnRenderer{v}).Objects() {
 		o.Refresh()

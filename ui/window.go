@@ -147,7 +147,7 @@ func (w *Window) relayout() { w.root.Refresh() }
 // windowLayout stacks header, banner, transcript, queue, composer and gauge.
 type windowLayout struct{ w *Window }
 
-func (l windowLayout) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(640, 460) }
+func (l windowLayout) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSize(560, 360) }
 
 func (l windowLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	w := l.w
