@@ -10,9 +10,6 @@ import (
 	"testing"
 )
 
-// alive reports whether a process exists and has not ended.
-func alive(pid int) bool { return syscall.Kill(pid, 0) == nil }
-
 // No worker survives its parent, whatever ends the parent.
 func TestWorkerDiesWithItsParent(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")

@@ -206,6 +206,8 @@ func (f *fake) load() {
 	case f.who == "failload":
 		f.say(protocol.KindFailed, protocol.Failed{Code: protocol.CodeModelInvalid, Op: "load model", Detail: "a log line"})
 		return
+	case f.who == "slowload":
+		time.Sleep(5 * time.Second)
 	case f.who == "hangload":
 		f.hang()
 	}
@@ -261,6 +263,13 @@ func (f *fake) answer(ask protocol.Ask, blob []byte) {
 		}
 		f.delta(ask.ID, "late text")
 		f.say(protocol.KindDone, protocol.Done{ID: ask.ID})
+		return
+	case "late":
+		if cancel != nil {
+			<-cancel
+		}
+		time.Sleep(time.Second)
+		f.say(protocol.KindCancelled, protocol.Cancelled{ID: ask.ID})
 		return
 	case "flood":
 		for i := range 20000 {

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"time"
 
 	"galago/inference/protocol"
 	"galago/inference/vision"
@@ -74,18 +75,34 @@ func (s *Service) cancel(t *task) {
 	t.cancelling = true
 	c := s.child
 	s.send(c, frame{kind: protocol.KindCancel, message: protocol.Cancel{ID: t.id}})
-	s.after(s.o.CancelGrace, func() {
-		if s.run != t || s.child != c {
+	s.after(s.o.CancelGrace, func() { s.giveUp(t) })
+	s.after(s.cancelPatience(), func() {
+		if s.child != c || c.phase != phaseAsking || c.asked != t.id {
 			return
 		}
 		s.log.Warn("engine did not cancel in time and is started again")
-		s.run = nil
-		s.finish(t, Event{Kind: Cancelled})
+		s.giveUp(t)
 		c.stopping = true
 		s.kill(c)
 		s.load()
 	})
 }
+
+// giveUp tells that a running task is cancelled although the worker did not say so.
+func (s *Service) giveUp(t *task) {
+	if s.run == t {
+		s.run = nil
+		s.finish(t, Event{Kind: Cancelled})
+	}
+}
+
+// cancelPatience is how long a worker may take to cancel before it is killed. To kill one that loads in a moment is the
+// quickest way to the next answer; with a big model it pays to wait about as long as loading it again would take.
+func (s *Service) cancelPatience() time.Duration {
+	return max(s.o.CancelGrace, min(s.loadFor, maxCancelPatience))
+}
+
+const maxCancelPatience = 2 * time.Second
 
 // drop takes a task that was not sent out of the queue or out of preparation.
 func (s *Service) drop(t *task) {
@@ -205,7 +222,7 @@ func (s *Service) ask(t *task, ask protocol.Ask, blob [][]byte) {
 		return
 	}
 	t.sent = true
-	s.child.phase = phaseAsking
+	s.child.phase, s.child.asked = phaseAsking, t.id
 	s.child.quiet, s.child.stuck = 0, 0
 	s.child.tail.mark()
 	s.send(s.child, frame{kind: protocol.KindAsk, message: ask, blob: blob})
@@ -240,17 +257,18 @@ func (s *Service) flush() {
 
 // onEnd is the worker's last word on a task.
 func (s *Service) onEnd(c *child, id uint64, e Event) {
-	t := s.run
-	if t == nil || !t.sent || t.id != id {
+	if c.phase != phaseAsking || c.asked != id {
 		return
 	}
+	c.phase = phaseIdle
 	if e.Kind == Done {
 		s.deaths = 0
 	}
 	s.flush()
-	s.run = nil
-	c.phase = phaseIdle
-	s.finish(t, e)
+	if t := s.run; t != nil { // else it was cancelled and did not wait for this
+		s.run = nil
+		s.finish(t, e)
+	}
 }
 
 // finish tells a task's terminal event, once.

@@ -20,7 +20,7 @@ type Options struct {
 	Stderr io.Writer    // also gets what the worker writes to its stderr; nil: nobody
 	Log    *slog.Logger // nil: nothing is logged
 
-	CancelGrace time.Duration // until a worker that does not cancel is killed; 300 ms
+	CancelGrace time.Duration // until a request counts as cancelled, and a worker that loads as fast is killed; 250 ms
 	StopGrace   time.Duration // until a worker that does not leave is killed; 1 s
 	Silence     time.Duration // without any frame while it works, heartbeats included; then it counts as hung; 1 min
 	Stuck       time.Duration // without any sign of progress while it answers; 10 min
@@ -41,7 +41,7 @@ func (o Options) withDefaults() Options {
 		value    *time.Duration
 		standard time.Duration
 	}{
-		{&o.CancelGrace, 300 * time.Millisecond},
+		{&o.CancelGrace, 250 * time.Millisecond},
 		{&o.StopGrace, time.Second},
 		{&o.Silence, time.Minute},
 		{&o.Stuck, 10 * time.Minute},
@@ -182,7 +182,7 @@ func (s *Service) status() Status {
 		st.State, st.Load = StateLoading, s.progress
 	default:
 		st.State, st.Loaded, st.LoadFor = StateReady, s.loaded, s.loadFor
-		if s.run != nil || c.phase == phaseClearing {
+		if s.run != nil || c.phase != phaseIdle {
 			st.State = StateBusy
 		}
 	}

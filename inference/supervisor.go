@@ -141,6 +141,7 @@ const (
 type child struct {
 	proc     *process // nil until started
 	phase    phase
+	asked    uint64        // the task of phaseAsking
 	out      chan frame    // to the goroutine that writes stdin; closing it closes stdin
 	slots    chan struct{} // frames that were read and not yet looked at; holds the reader back
 	tail     *tail
