@@ -1,6 +1,7 @@
 """Draws a held-out set: other seeds, other fonts and other shades than training, in files as people have them.
 
     python evalset.py --out DIR [--pictures 2200] [--seed 77] [--longest 1024]
+    python evalset.py --out testdata --pictures 60 --seed 78 --longest 300 --rounds 2      the small set of make test
 
 Writes pictures and items.jsonl, one conversation a line; inference/demoeval reads and judges it.
 """
@@ -79,6 +80,7 @@ def main() -> None:
     ap.add_argument("--pictures", type=int, default=2200)
     ap.add_argument("--seed", type=int, default=77)
     ap.add_argument("--longest", type=int, default=1024)
+    ap.add_argument("--rounds", type=int, default=1, help="how often each picture is asked about, in one conversation")
     a = ap.parse_args()
     os.makedirs(a.out, exist_ok=True)
     fonts = generate.find_fonts(generate.HELD_OUT_FAMILIES)
@@ -97,7 +99,7 @@ def main() -> None:
             if count == 2:
                 turns = [t for t in (questions.two_pictures(rng, *scenes, MARGIN) for _ in range(6)) if t and t.expect][:2]
             else:
-                turns = one_picture(rng, scenes[0], n)
+                turns = [t for r in range(a.rounds) for t in one_picture(rng, scenes[0], n + 3 * r)]
             if not turns:
                 continue
             drawn += count

@@ -283,7 +283,7 @@ def dense_loss(heads: Heads, tokens, hidden, target) -> tuple[torch.Tensor, dict
     loss = loss + 8 * F.binary_cross_entropy_with_logits(dl, dt, pos_weight=torch.tensor(4.0, device=dl.device))
     has = dt[:, :10].sum(-1) > 0
     if has.any():
-        loss = loss + F.cross_entropy(dl[has, :10], dt[has, :10].argmax(-1)) + F.cross_entropy(dl[has, 10:], dt[has, 10:].argmax(-1))
+        loss = loss + 1.5 * F.cross_entropy(dl[has, :10], dt[has, :10].argmax(-1)) + F.cross_entropy(dl[has, 10:], dt[has, 10:].argmax(-1))
         stats["digit"] = (dl[has, :10].argmax(-1) == dt[has, :10].argmax(-1)).float().mean()
         stats["place"] = (dl[has, 10:].argmax(-1) == dt[has, 10:].argmax(-1)).float().mean()
     return loss, {k: float(v.detach()) for k, v in stats.items()}

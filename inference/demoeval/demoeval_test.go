@@ -148,3 +148,26 @@ func TestLoad(t *testing.T) {
 		}
 	}
 }
+
+// The set that make test asks the built-in model is committed: it must load and hold every kind that has a target.
+func TestCommittedSet(t *testing.T) {
+	items, err := Load(filepath.Join("..", "..", "assets", "demo", "testdata"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds, pictures := map[string]int{}, 0
+	for _, item := range items {
+		pictures += len(item.Images)
+		for _, turn := range item.Turns {
+			kinds[turn.Kind]++
+		}
+	}
+	if pictures < 50 {
+		t.Errorf("%d pictures", pictures)
+	}
+	for kind := range targets {
+		if kinds[kind] < 8 {
+			t.Errorf("only %d questions about %q", kinds[kind], kind)
+		}
+	}
+}
