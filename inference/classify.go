@@ -30,7 +30,7 @@ const (
 
 var memoryWords = []string{
 	"out of memory", "outofmemory", "outofdevicememory", "failed to allocate", "std::bad_alloc", "bad allocation",
-	"cudamalloc failed", "cannot allocate memory", "not enough memory", "insufficient memory", "alloc_failed",
+	"cudamalloc failed", "pthread_create failed", "cannot allocate memory", "not enough memory", "insufficient memory", "alloc_failed",
 }
 
 var missingWords = []string{

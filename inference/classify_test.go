@@ -39,6 +39,7 @@ func TestDeathsAreClassified(t *testing.T) {
 		{"C++", death{err: failed, started: true, greeted: true, log: "what():  std::bad_alloc\nSIGABRT: abort"}, protocol.CodeOutOfMemory},
 		{"ggml", death{err: failed, started: true, greeted: true, log: "ggml_gallocr_reserve_n: failed to allocate CPU buffer of size 1"}, protocol.CodeOutOfMemory},
 		{"Vulkan", death{err: failed, started: true, log: "vk::Device::allocateMemory: ErrorOutOfDeviceMemory"}, protocol.CodeOutOfMemory},
+		{"glibc, which calls short memory unavailable", death{err: failed, started: true, greeted: true, log: "runtime/cgo: pthread_create failed: Resource temporarily unavailable"}, protocol.CodeOutOfMemory},
 		{"Go", death{err: failed, started: true, log: "fatal error: runtime: cannot allocate memory"}, protocol.CodeOutOfMemory},
 		{"killed while memory was short", death{err: killed, started: true, greeted: true, starved: true}, protocol.CodeOutOfMemory},
 		{"killed", death{err: killed, started: true, greeted: true}, protocol.CodeWorkerDied},
