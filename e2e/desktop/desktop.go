@@ -226,7 +226,7 @@ func (d *Desktop) Picture() (*image.RGBA, error) {
 // Screenshot writes a part of the screen as PNG, or all of it when the part is empty, once the screen no longer changes:
 // a frame that was asked for may still be drawn. A screen that never rests is taken after a second.
 func (d *Desktop) Screenshot(path string, part image.Rectangle) error {
-	img, err := d.settled()
+	img, err := d.Rest()
 	if err != nil {
 		return err
 	}
@@ -244,7 +244,8 @@ func (d *Desktop) Screenshot(path string, part image.Rectangle) error {
 	return errors.Join(png.Encode(f, shown), f.Close())
 }
 
-func (d *Desktop) settled() (*image.RGBA, error) {
+// Rest is a picture of the whole screen once it no longer changes, or after a second.
+func (d *Desktop) Rest() (*image.RGBA, error) {
 	var img *image.RGBA
 	var failed error
 	resting := 0

@@ -1,0 +1,95 @@
+//go:build linux
+
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"galago/inference/protocol"
+	"galago/inference/worker"
+)
+
+// slowEngineEnv makes this test binary the engine: one that takes as long as a test wants, in the phase that it wants,
+// which the built-in model is too fast for. It runs the worker's real loop.
+const slowEngineEnv = "GALAGO_E2E_SLOW_ENGINE"
+
+// Questions that the slow engine knows. It answers every other one at once with answerOf.
+const (
+	askEncode = "look forever" // never gets past the picture
+	askPrompt = "read forever" // never gets past the prompt
+	askCount  = "count forever"
+	askHang   = "hang" // begins to answer, then does not even look at Cancel
+)
+
+func answerOf(question string) string { return "Answered **" + question + "**." }
+
+func slowEngine() int {
+	if err := worker.Loop(os.Stdin, protocol.NewWriter(os.Stdout), &slowBackend{}); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	return 0
+}
+
+type slowBackend struct{ steps atomic.Uint64 }
+
+func (b *slowBackend) Hello() protocol.Hello {
+	return protocol.Hello{Version: protocol.Version, Engine: "slow", Llama: "none", System: "none",
+		Devices: []protocol.Device{{Name: "CPU", Description: "CPU", Type: "CPU", Backend: "CPU"}}}
+}
+
+func (b *slowBackend) Steps() uint64 { return b.steps.Add(1) }
+
+func (b *slowBackend) Load(context.Context, protocol.Load, func(protocol.Progress)) (protocol.Loaded, error) {
+	return protocol.Loaded{Name: "Slow", Description: "slow test engine", Context: 4096, ContextTrain: 4096, Device: "CPU",
+		Vision: protocol.Vision{Enabled: true, Projector: "qwen3vl_merger", Factor: 32, MinTokens: 4, MaxTokens: 256}}, nil
+}
+
+func (b *slowBackend) Ask(ctx context.Context, ask protocol.Ask, _ []byte, out worker.Sink) (protocol.Done, error) {
+	question := ask.Messages[len(ask.Messages)-1].Text
+	// each calls step ten times a second until the request is cancelled.
+	each := func(step func(n int)) (protocol.Done, error) {
+		tick := time.NewTicker(100 * time.Millisecond)
+		defer tick.Stop()
+		for n := 1; ; n++ {
+			step(n)
+			select {
+			case <-tick.C:
+			case <-ctx.Done():
+				return protocol.Done{}, ctx.Err()
+			}
+		}
+	}
+	progress := func(phase protocol.Phase) func(int) {
+		return func(n int) {
+			out.Progress(protocol.Progress{ID: ask.ID, Phase: phase, Done: min(n, 99), Total: 100})
+		}
+	}
+	switch question {
+	case askEncode:
+		return each(progress(protocol.PhaseEncode))
+	case askPrompt:
+		return each(progress(protocol.PhasePrompt))
+	case askCount:
+		return each(func(n int) { out.Delta(protocol.Delta{ID: ask.ID, Text: fmt.Sprintf("%d ", n)}) })
+	case askHang:
+		out.Delta(protocol.Delta{ID: ask.ID, Text: "1 2 3 "})
+		select {}
+	}
+	out.Delta(protocol.Delta{ID: ask.ID, Text: answerOf(question)})
+	return protocol.Done{ID: ask.ID, Stop: protocol.StopEnd, Stats: protocol.Stats{PromptTokens: 10, AnswerTokens: 3, ContextTotal: 4096}}, nil
+}
+
+func (b *slowBackend) Count(ask protocol.Ask) (protocol.Counted, error) {
+	return protocol.Counted{ID: ask.ID, PromptTokens: 10, ImageTokens: make([]int, len(ask.Images))}, nil
+}
+
+func (b *slowBackend) Clear() (protocol.Cleared, error) {
+	return protocol.Cleared{Before: 2 << 20, After: 1 << 20, Device: "resident memory"}, nil
+}
+
+func (b *slowBackend) Close() {}
