@@ -149,4 +149,5 @@ type View interface {
 	SetSettings(Settings)
 	Notify(text string) // a short message that goes away by itself
 	ShowImage(title string, img image.Image)
+	ChooseModel() // opens the dialog that ends in Actions.OpenModel
 }

@@ -2,17 +2,11 @@ package ui
 
 import (
 	"image"
-	"image/color"
-	"math"
-	"strconv"
-	"strings"
 	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/container"
 	"fyne.io/fyne/v2/driver/desktop"
-	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -159,118 +153,4 @@ func (s *snackbar) CreateRenderer() fyne.WidgetRenderer {
 		canvas.Refresh(s)
 	}
 	return d
-}
-
-// settingsForm is the content of the settings sheet. Every change that is valid is told at once.
-type settingsForm struct {
-	settings Settings
-	onChange func(Settings)
-
-	tokens, seed *widget.Entry
-	temperature  *widget.Slider
-	value        *widget.Label
-	theme        *widget.RadioGroup
-	wrong        *canvas.Text
-	box          *fyne.Container
-}
-
-// Limits of an answer's length, in tokens.
-const minTokens, maxTokens = 16, 8192
-
-var themeNames = []struct{ value, label string }{{"system", "Like the system"}, {"light", "Light"}, {"dark", "Dark"}}
-
-func newSettingsForm(s Settings, onChange func(Settings)) *settingsForm {
-	f := &settingsForm{settings: s, onChange: onChange}
-	f.tokens = widget.NewEntry()
-	f.tokens.SetText(strconv.Itoa(s.MaxTokens))
-	f.seed = widget.NewEntry()
-	f.seed.SetPlaceHolder("random")
-	if s.Seed != 0 {
-		f.seed.SetText(strconv.FormatUint(uint64(s.Seed), 10))
-	}
-	f.temperature = widget.NewSlider(0, 2)
-	f.temperature.Step = 0.05
-	f.temperature.SetValue(s.Temperature)
-	f.value = widget.NewLabel(temperatureText(s.Temperature))
-	var labels []string
-	for _, t := range themeNames {
-		labels = append(labels, t.label)
-	}
-	f.theme = widget.NewRadioGroup(labels, nil)
-	f.theme.Horizontal, f.theme.Required = true, true
-	f.theme.SetSelected(themeNames[0].label)
-	for _, t := range themeNames {
-		if t.value == s.Theme {
-			f.theme.SetSelected(t.label)
-		}
-	}
-	f.wrong = canvas.NewText("", color.Transparent)
-	f.wrong.TextSize = textSmall
-	f.tokens.OnChanged = func(string) { f.read() }
-	f.seed.OnChanged = func(string) { f.read() }
-	f.temperature.OnChanged = func(v float64) {
-		f.value.SetText(temperatureText(v))
-		f.read()
-	}
-	f.theme.OnChanged = func(string) { f.read() }
-	f.box = container.NewVBox(
-		settingRow("Longest answer", "in tokens; a token is about three quarters of a word", f.tokens),
-		settingRow("Temperature", "0 always takes the likeliest word, higher varies more", container.NewBorder(nil, nil, nil, f.value, f.temperature)),
-		settingRow("Seed", "the same number and temperature give the same answer; empty is random", f.seed),
-		settingRow("Look", "", f.theme),
-		f.wrong,
-	)
-	return f
-}
-
-func temperatureText(v float64) string { return strconv.FormatFloat(math.Round(v*100)/100, 'f', 2, 64) }
-
-func settingRow(name, hint string, field fyne.CanvasObject) fyne.CanvasObject {
-	title := canvas.NewText(name, theme.Color(colorText))
-	title.TextStyle.Bold = true
-	rows := []fyne.CanvasObject{title}
-	if hint != "" {
-		h := canvas.NewText(hint, theme.Color(colorMuted))
-		h.TextSize = textSmall
-		rows = append(rows, h)
-	}
-	space := canvas.NewRectangle(color.Transparent)
-	space.SetMinSize(fyne.NewSize(1, 6))
-	return container.NewVBox(append(rows, field, space)...)
-}
-
-// read tells the settings when all fields hold something valid, and says what does not.
-func (f *settingsForm) read() {
-	s := f.settings
-	f.say("")
-	n, err := strconv.Atoi(strings.TrimSpace(f.tokens.Text))
-	if err != nil || n < minTokens || n > maxTokens {
-		f.say("The longest answer must be a number from 16 to 8192.")
-		return
-	}
-	s.MaxTokens = n
-	s.Seed = 0
-	if text := strings.TrimSpace(f.seed.Text); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 32)
-		if err != nil {
-			f.say("The seed must be a whole number up to 4294967295, or empty.")
-			return
-		}
-		s.Seed = uint32(seed)
-	}
-	s.Temperature = math.Round(f.temperature.Value*100) / 100
-	for _, t := range themeNames {
-		if t.label == f.theme.Selected {
-			s.Theme = t.value
-		}
-	}
-	if s != f.settings {
-		f.settings = s
-		f.onChange(s)
-	}
-}
-
-func (f *settingsForm) say(text string) {
-	f.wrong.Text, f.wrong.Color = text, theme.Color(colorError)
-	f.wrong.Refresh()
 }

@@ -277,6 +277,9 @@ func (w *Window) choosePictures() {
 	})
 }
 
+// ChooseModel asks for a model, as the header's menu does.
+func (w *Window) ChooseModel() { w.openModel() }
+
 // openModel asks for the model, then for the file with its eyes.
 func (w *Window) openModel() {
 	if w.act.OpenModel == nil {

@@ -1,0 +1,155 @@
+package ui
+
+import (
+	"fmt"
+	"image"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/test"
+)
+
+const mib = 1 << 20
+
+func sampleGauge() Gauge {
+	return Gauge{
+		Name: "RTX 3050", Line: "37 % · 61 °C", Total: 5734 * mib, Used: 4608 * mib, Peak: 4900 * mib, Tooltip: "driver 550",
+		Segments: []Segment{
+			{SegmentWeights, "weights", 3000 * mib}, {SegmentVision, "vision", 460 * mib}, {SegmentKV, "KV cache", 290 * mib},
+			{SegmentKVFree, "KV free", 290 * mib}, {SegmentCompute, "compute", 290 * mib}, {SegmentOthers, "other programs", 278 * mib},
+			{SegmentPending, "this question", 212 * mib},
+		},
+	}
+}
+
+// The markup of the parts at a fixed size. After a wanted change, copy testdata/failed over testdata and look at it.
+func TestMarkup(t *testing.T) {
+	w, _ := testWindow(t, Actions{UseBuiltIn: func() {}})
+	w.SetModel(Model{Name: "Qwen3-VL-4B", Detail: "Q8_0 · 8k context", Loading: -1, Vision: true})
+	w.SetBanner(&Banner{Text: "The engine stopped.", Problem: true, Detail: "exit status 134", Label: "Start it again"})
+	w.SetSamples([]Sample{{Image: flat(40, 30, rgb(0x336699)), Caption: "Shapes", Question: "How many circles are there?"}})
+	w.SetGauge(sampleGauge())
+	w.SetQueue([]Turn{{ID: 9, Question: "And the lower shelf?"}})
+	w.SetAttachments([]Attachment{
+		{ID: 1, Name: "shelf.jpg", Thumb: flat(40, 30, rgb(0x336699)), Info: "4032 × 3024 → 1184 × 896 · 1,036 tokens"},
+		{ID: 2, Name: "notes.png", Problem: &Problem{Title: "Not a picture"}},
+	})
+	part := func(name string, o fyne.CanvasObject, width, height float32) {
+		t.Run(name, func(t *testing.T) {
+			c := test.NewCanvas()
+			c.SetPadded(false)
+			c.SetContent(o)
+			c.Resize(fyne.NewSize(width, height))
+			test.AssertRendersToMarkup(t, name+".xml", c)
+		})
+	}
+	part("header", w.header, 800, headerHeight)
+	part("banner", w.banner, 800, 40)
+	part("empty", w.transcript.empty, 800, 400)
+	part("composer", w.composer, 700, w.composer.heightFor(700))
+	part("queue", w.queue, 700, 26)
+	part("gauge", w.gauge, 800, gaugeHeight)
+	part("legend", newLegend(sampleGauge()), 260, 220)
+	for name, turn := range map[string]Turn{
+		"turn-done": {ID: 1, Question: "What is there?", Images: []image.Image{flat(48, 32, rgb(0x886644))}, Answer: sampleAnswer,
+			State: TurnDone, Figures: []string{"300 picture tokens", "42 tokens/s"}},
+		"turn-working": {ID: 1, Question: "What is there?", State: TurnWorking, Phase: "Looking at the picture", Progress: 0.5},
+		"turn-failed": {ID: 1, Question: "What is there?", Answer: "I see", State: TurnFailed,
+			Problem: &Problem{Title: "Out of memory", Text: "212 MiB are needed.", Action: "Clear the cache.", Detail: "cudaMalloc"}},
+		"turn-cancelled": {ID: 1, Question: "What is there?", Answer: "I see", State: TurnCancelled},
+		"turn-waiting":   {ID: 1, Question: "What is there?", State: TurnWaiting},
+	} {
+		v := newTurnView(turn, Actions{}, nil, func() {})
+		v.unpark()
+		part(name, v, 600, v.heightFor(600))
+	}
+}
+
+// The bar is drawn pixel by pixel, so pixels are compared: both looks, at 1x and 2x.
+func TestGaugePixels(t *testing.T) {
+	for _, look := range []string{"dark", "light"} {
+		for _, scale := range []int{1, 2} {
+			name := fmt.Sprintf("gauge-%s-%dx.png", look, scale)
+			t.Run(name, func(t *testing.T) {
+				test.NewTempApp(t).Settings().SetTheme(newLook(look))
+				b := newMemoryBar(nil)
+				b.gauge = sampleGauge()
+				img := b.paint(400*scale, int(barHeight+2*barTop)*scale)
+				test.AssertImageMatches(t, name, img)
+			})
+		}
+	}
+}
+
+func TestGaugeRedrawsOnlyOnChange(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	paint := func() { w.gauge.bar.paint(400, 26) }
+	w.SetGauge(sampleGauge())
+	paint()
+	for range 5 {
+		w.SetGauge(sampleGauge())
+		paint()
+	}
+	if n := w.gauge.bar.redrawn; n != 1 {
+		t.Fatalf("drawn %d times for one reading", n)
+	}
+	g := sampleGauge()
+	g.Used += mib
+	g.Segments[2].Bytes += mib
+	w.SetGauge(g)
+	paint()
+	w.SetSettings(Settings{Theme: "light"})
+	paint()
+	if n := w.gauge.bar.redrawn; n != 3 {
+		t.Fatalf("drawn %d times for two readings and two looks", n)
+	}
+}
+
+func TestGaugeWithoutTotal(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	w.SetGauge(Gauge{Name: "CPU mode", Line: "No NVIDIA driver found. The engine uses 212 MiB."})
+	if w.gauge.bar.Visible() {
+		t.Error("a bar without a total")
+	}
+	if len(stretches(Gauge{})) != 0 {
+		t.Error("segments of nothing")
+	}
+	over := stretches(Gauge{Total: 10, Segments: []Segment{{Bytes: 8}, {Bytes: 8}, {Bytes: 8}}})
+	if len(over) != 2 || over[1].to != 1 {
+		t.Errorf("more than the total: %+v", over)
+	}
+}
+
+func TestBytesOf(t *testing.T) {
+	for _, c := range []struct {
+		part, whole uint64
+		want        string
+	}{{4608 * mib, 5734 * mib, "4.5 of 5.6 GiB"}, {100 * mib, 900 * mib, "100 of 900 MiB"}, {0, 6144 * mib, "0.0 of 6.0 GiB"}, {200 << 30, 250 << 30, "200 of 250 GiB"}} {
+		p, w := bytesOf(c.part, c.whole)
+		if got := p + " of " + w; got != c.want {
+			t.Errorf("%d of %d: %q, want %q", c.part, c.whole, got, c.want)
+		}
+	}
+}
+
+func TestLegend(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	w.SetGauge(sampleGauge())
+	bar := w.gauge.bar
+	bar.MouseIn(nil)
+	if len(w.tips.layer.Objects) != 1 {
+		t.Fatal("no legend under the pointer")
+	}
+	l := w.tips.layer.Objects[0].(*legend)
+	if len(l.rows) != 8 || l.rows[7].name.text != "free" {
+		t.Errorf("%d rows", len(l.rows))
+	}
+	bar.MouseOut()
+	if len(w.tips.layer.Objects) != 0 {
+		t.Error("the legend stays")
+	}
+	bar.FocusGained()
+	if len(w.tips.layer.Objects) != 1 {
+		t.Error("no legend with the keyboard")
+	}
+}

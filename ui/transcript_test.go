@@ -1,0 +1,200 @@
+package ui
+
+import (
+	"fmt"
+	"image"
+	"strings"
+	"testing"
+
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/driver/desktop"
+	"fyne.io/fyne/v2/test"
+)
+
+func conversation(n int) []Turn {
+	var turns []Turn
+	for i := range n {
+		turns = append(turns, Turn{ID: uint64(i + 1), Question: fmt.Sprintf("Question %d", i+1), Answer: sampleAnswer, State: TurnDone})
+	}
+	return turns
+}
+
+// A delta must reach only the widget of its turn, and there only the text's last part.
+func TestStreamingTouchesOneTurn(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	w.SetTurns(conversation(20))
+	turn := Turn{ID: 21, Question: "?", Answer: "First part.\n\nSecond", State: TurnStreaming}
+	w.PutTurn(turn)
+	before := append([]*turnView(nil), w.transcript.turns...)
+	answer := before[20].answer
+	first, old := answer.chunks[0], before[5].answer.chunks[0]
+	height := before[20].height
+	for i := range 30 {
+		turn.Answer += fmt.Sprintf(" word%d", i)
+		w.PutTurn(turn)
+	}
+	for i, v := range w.transcript.turns {
+		if v != before[i] {
+			t.Fatalf("turn %d was built anew", i)
+		}
+	}
+	if answer.chunks[0] != first || before[5].answer.chunks[0] != old {
+		t.Error("a part that did not change was parsed again")
+	}
+	if before[20].height <= height {
+		t.Error("the answer did not grow")
+	}
+	turn.State, turn.Figures = TurnDone, []string{"42 tokens/s"}
+	w.PutTurn(turn)
+	if !before[20].finished() || before[20].figures.source != "42 tokens/s" {
+		t.Error("the figures are missing")
+	}
+}
+
+func TestFollowsTheEndUnlessScrolledUp(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	w.SetTurns(conversation(10))
+	tr := w.transcript
+	atEnd := func() bool { return tr.atEnd() }
+	if !atEnd() {
+		t.Fatal("a conversation does not open at its end")
+	}
+	turn := Turn{ID: 99, Question: "?", State: TurnStreaming}
+	w.PutTurn(turn)
+	grow := func() {
+		for range 20 {
+			turn.Answer += "\n\nanother paragraph"
+			w.PutTurn(turn)
+		}
+	}
+	grow()
+	if !atEnd() {
+		t.Fatal("does not follow the end")
+	}
+	tr.page(-0.5)
+	where := tr.scroll.Offset.Y
+	if tr.following || !tr.jump.Visible() {
+		t.Fatal("follows although the person scrolled up")
+	}
+	grow()
+	if tr.scroll.Offset.Y != where {
+		t.Fatalf("moved from %v to %v while reading above", where, tr.scroll.Offset.Y)
+	}
+	test.Tap(tr.jump)
+	grow()
+	if !atEnd() || tr.jump.Visible() {
+		t.Fatal("does not follow again")
+	}
+}
+
+// Where the window changes its width, the turn that was read stays in sight.
+func TestResizeKeepsThePlace(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	w.SetTurns(conversation(30))
+	tr := w.transcript
+	tr.page(-8)
+	index, _ := tr.firstInSight()
+	w.win.Resize(fyne.NewSize(600, 500))
+	if now, _ := tr.firstInSight(); now != index {
+		t.Fatalf("turn %d was at the top, now %d", index, now)
+	}
+}
+
+func TestOnlyTurnsInSightAreInTheTree(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	w.SetTurns(conversation(200))
+	if n := len(w.transcript.column.inSight); n == 0 || n > 12 {
+		t.Fatalf("%d of 200 turns are drawn", n)
+	}
+	w.transcript.page(-50)
+	for _, o := range w.transcript.column.inSight {
+		if v := o.(*turnView); !v.shown {
+			t.Fatalf("turn %d is drawn but parked", v.turn.ID)
+		}
+	}
+}
+
+func TestFailedTurn(t *testing.T) {
+	var again []uint64
+	w, _ := testWindow(t, Actions{Retry: func(id uint64) { again = append(again, id) }})
+	turn := Turn{ID: 3, Question: "?", Answer: "I see a", State: TurnStreaming}
+	w.PutTurn(turn)
+	turn.State = TurnFailed
+	turn.Problem = &Problem{Title: "The graphics card ran out of memory", Text: "212 MiB are needed.", Action: "Clear the cache.", Detail: "cudaMalloc failed"}
+	w.PutTurn(turn)
+	v := w.transcript.turns[0]
+	if v.problem == nil || v.answer.source != "I see a" {
+		t.Fatal("no card, or the text so far is lost")
+	}
+	height := v.height
+	test.Tap(v.problem.fold)
+	if v.height <= height || !v.problem.detail.Visible() {
+		t.Error("the details do not unfold")
+	}
+	test.Tap(v.problem.retry)
+	if fmt.Sprint(again) != "[3]" {
+		t.Errorf("retried %v", again)
+	}
+	turn.State, turn.Problem, turn.Answer, turn.Progress = TurnWorking, nil, "", 0.5
+	w.PutTurn(turn)
+	if v.problem != nil || v.bar.value != 0.5 {
+		t.Error("the retry still shows the problem")
+	}
+}
+
+func TestTurnActions(t *testing.T) {
+	var log []string
+	w, _ := testWindow(t, Actions{
+		Copy:      func(id uint64) { log = append(log, fmt.Sprint("copy ", id)) },
+		Retry:     func(id uint64) { log = append(log, fmt.Sprint("retry ", id)) },
+		OpenImage: func(id uint64, i int) { log = append(log, fmt.Sprint("open ", id, " ", i)) },
+		Sample:    func(i int) { log = append(log, fmt.Sprint("sample ", i)) },
+	})
+	w.SetSamples([]Sample{{Caption: "a"}, {Caption: "b", Image: flat(20, 10, rgb(0x113355))}})
+	if !w.transcript.empty.Visible() {
+		t.Fatal("no greeting")
+	}
+	test.Tap(w.transcript.empty.cards[1])
+	w.PutTurn(Turn{ID: 4, Question: "?", Answer: "!", State: TurnDone, Images: []image.Image{flat(30, 20, rgb(1)), flat(20, 30, rgb(2))}})
+	if w.transcript.empty.Visible() {
+		t.Fatal("the greeting stays")
+	}
+	v := w.transcript.turns[0]
+	test.Tap(v.copyBtn)
+	test.Tap(v.again)
+	test.Tap(v.pictures[1])
+	v.pictures[0].TypedKey(key(fyne.KeyReturn))
+	if got := strings.Join(log, ", "); got != "sample 1, copy 4, retry 4, open 4 1, open 4 0" {
+		t.Error(got)
+	}
+	w.SetTurns(nil)
+	if !w.transcript.empty.Visible() {
+		t.Error("a new chat has no greeting")
+	}
+}
+
+func TestSelection(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	w.PutTurn(Turn{ID: 1, Question: "?", Answer: "One **two** three.\n\n- four\n- five\n\n| a | b |\n|---|---|\n| c | d |", State: TurnDone})
+	p := w.transcript.turns[0].answer
+	p.selectAll()
+	if got, want := p.selectedText(), "One two three.\n• four\n• five\na\tb\nc\td"; got != want {
+		t.Errorf("all of it: %q, want %q", got, want)
+	}
+	line := p.chunks[0].lines[0]
+	two := line.runs[1]
+	p.DoubleTapped(&fyne.PointEvent{Position: fyne.NewPos(two.x+two.w/2, 8)})
+	if got := p.selectedText(); got != "two" {
+		t.Errorf("double tap: %q", got)
+	}
+	p.MouseDown(&desktop.MouseEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(two.x, 8)}, Button: desktop.MouseButtonPrimary})
+	p.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(500, 8)}})
+	p.TypedShortcut(&fyne.ShortcutCopy{})
+	if got := fyne.CurrentApp().Clipboard().Content(); got != "two three." {
+		t.Errorf("drag and Ctrl+C: %q", got)
+	}
+	p.FocusLost()
+	if p.selectedText() != "" {
+		t.Error("the selection stays without the focus")
+	}
+}
