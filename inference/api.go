@@ -113,18 +113,19 @@ type Status struct {
 type Cleared = protocol.Cleared
 
 // Client is what the window and the command line use of the Service. The Service's callbacks (on, watch) are
-// called one after the other, from the service's own goroutine: they must return quickly and must not call back
-// into the service (hand over to another goroutine instead).
+// called one after the other, from the service's own goroutine: they must return quickly. They may call Open, Submit
+// and Watch, which never wait, but not Clear and Close.
 type Client interface {
 	// Open loads a model, ending the one that is open; requests that run or wait are cancelled. It returns at once;
-	// Watch tells how it goes.
+	// Watch tells how it goes. A Model without a Path only ends the one that is open. After a failure it tries again.
 	Open(m Model)
 	// Submit queues a request and returns at once. Events go to on, beginning with Queued or Started.
-	// Ending ctx cancels the request, waiting or running.
+	// Ending ctx cancels the request, waiting or running. After a failure the model is loaded again first.
 	Submit(ctx context.Context, r Request, on func(Event))
 	// Watch registers a function that is called with the status now and after every change. Calling the result ends it.
 	Watch(watch func(Status)) (stop func())
-	// Clear frees and recreates the context once the queue is empty or, when something runs, after it ended.
+	// Clear frees and recreates the context: at once or, when something runs or loads, after that and before what
+	// waits. The error is an *Error; ending ctx ends only the wait.
 	Clear(ctx context.Context) (Cleared, error)
 	// Close cancels everything and ends the worker. It returns when the worker is gone.
 	Close()
