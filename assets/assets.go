@@ -2,6 +2,7 @@
 package assets
 
 import (
+	"embed"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -105,4 +106,34 @@ func readDemo(dir string) (Demo, error) {
 		Model: filepath.Join(dir, m.Model.File), MMProj: filepath.Join(dir, m.MMProj.File),
 		ImageMin: m.ImageMin, ImageMax: m.ImageMax,
 	}, nil
+}
+
+// Sample is a picture of the first-start screen with a fitting first question.
+type Sample struct {
+	File     string `json:"file"`
+	Caption  string `json:"title"`
+	Question string `json:"question"`
+	Data     []byte `json:"-"` // the file's bytes
+}
+
+//go:embed samples
+var samples embed.FS
+
+// Samples are the sample pictures. They are embedded, so that only a fault of the build can make them fail: then there
+// are none.
+func Samples() []Sample {
+	data, err := samples.ReadFile("samples/samples.json")
+	if err != nil {
+		return nil
+	}
+	var list []Sample
+	if json.Unmarshal(data, &list) != nil {
+		return nil
+	}
+	for i := range list {
+		if list[i].Data, err = samples.ReadFile("samples/" + list[i].File); err != nil {
+			return nil
+		}
+	}
+	return list
 }

@@ -1,0 +1,84 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"sync/atomic"
+
+	"fyne.io/fyne/v2"
+	fyneapp "fyne.io/fyne/v2/app"
+	"github.com/adrg/xdg"
+
+	"galago/inference"
+	"galago/ui"
+	"galago/vram"
+)
+
+// ID is the application's name for the desktop; FyneApp.toml has it too.
+const ID = "app.galago.Galago"
+
+// Run opens the window and returns when it is closed and the engine is gone. Files are attached to the first question.
+func Run(files []string) {
+	quietLocale()
+	state := filepath.Join(xdg.StateHome, "galago")
+	logger, closeLog := openLog(state)
+	defer closeLog()
+
+	a := fyneapp.NewWithID(ID)
+	service := inference.New(inference.Options{Log: logger})
+	c := NewController(Params{
+		Do:           fyne.Do,
+		Client:       service,
+		Copy:         func(s string) { a.Clipboard().SetContent(s) },
+		SettingsPath: filepath.Join(xdg.ConfigHome, "galago", "settings.json"),
+	})
+	window := ui.New(a, c.Actions())
+
+	watch, stopWatch := context.WithCancel(context.Background())
+	var pid atomic.Int64 // the engine's, for the monitor's goroutine
+	service.Watch(func(s inference.Status) { pid.Store(int64(s.PID)) })
+	a.Lifecycle().SetOnStarted(func() {
+		c.Start(record(window))
+		readings := &latest[vram.Reading]{do: fyne.Do, handle: c.showReading}
+		vram.Watch(watch, nil, func() int { return int(pid.Load()) }, 0, readings.put)
+		if len(files) > 0 {
+			c.Attach(files)
+		}
+	})
+	window.ShowAndRun()
+	stopWatch()
+	service.Close()
+}
+
+// quietLocale gives Fyne a language where the environment has none: it logs an error for LANG=C.
+func quietLocale() {
+	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
+		if v := os.Getenv(name); v != "" {
+			if v == "C" || v == "POSIX" || v == "C.UTF-8" || v == "C.utf8" {
+				os.Setenv(name, "en_US.UTF-8")
+			}
+			return
+		}
+	}
+	os.Setenv("LANG", "en_US.UTF-8")
+}
+
+// openLog makes the log and the file to which a crash is written. Without a folder for them there is no log.
+func openLog(dir string) (logger *slog.Logger, done func()) {
+	logger, done = slog.New(slog.DiscardHandler), func() {}
+	if os.MkdirAll(dir, 0o700) != nil {
+		return logger, done
+	}
+	if crash, err := os.OpenFile(filepath.Join(dir, "crash.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err == nil {
+		debug.SetCrashOutput(crash, debug.CrashOptions{})
+		crash.Close()
+	}
+	f, err := os.Create(filepath.Join(dir, "galago.log"))
+	if err != nil {
+		return logger, done
+	}
+	return slog.New(slog.NewTextHandler(f, nil)), func() { f.Close() }
+}

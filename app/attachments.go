@@ -1,0 +1,173 @@
+package app
+
+import (
+	"fmt"
+	"image"
+	"path/filepath"
+
+	"galago/inference"
+	"galago/inference/protocol"
+	"galago/inference/vision"
+	"galago/ui"
+)
+
+const (
+	// maxAttachments is how many pictures one question takes. Each is held as pixels, and each costs context.
+	maxAttachments = 16
+	// composerThumb is the longest side of a thumbnail in the composer, in pixels.
+	composerThumb = 160
+)
+
+// reading limits how many files are decoded at a time: a picture of 100 megapixels takes 400 MB.
+var reading = make(chan struct{}, 2)
+
+// attachment is a picture in the composer.
+type attachment struct {
+	id      uint64
+	name    string
+	picture *vision.Picture // nil while it is read, or when it cannot be
+	thumb   image.Image
+	err     error
+}
+
+// Attach adds files to the composer. They are read at once: what happens to a file later does not matter.
+func (c *Controller) Attach(paths []string) {
+	if room := maxAttachments - len(c.attachments); len(paths) > room {
+		c.view.Notify(fmt.Sprintf("A question takes %d pictures at most; %d were left out.", maxAttachments, len(paths)-room))
+		paths = paths[:max(room, 0)]
+	}
+	for _, path := range paths {
+		c.attach(filepath.Base(path), func() (*vision.Picture, error) { return vision.Open(path) })
+	}
+	c.showAttachments()
+}
+
+// AttachImage adds a pasted picture.
+func (c *Controller) AttachImage(name string, data []byte) {
+	if len(c.attachments) >= maxAttachments {
+		c.view.Notify(fmt.Sprintf("A question takes %d pictures at most.", maxAttachments))
+		return
+	}
+	c.attach(name, func() (*vision.Picture, error) { return vision.Decode(name, data) })
+	c.showAttachments()
+}
+
+// attach reads one picture off the main goroutine.
+func (c *Controller) attach(name string, open func() (*vision.Picture, error)) {
+	a := &attachment{id: c.id(), name: name}
+	c.attachments = append(c.attachments, a)
+	go func() {
+		reading <- struct{}{}
+		p, err := open()
+		var thumb image.Image
+		if err == nil {
+			thumb = p.Thumbnail(composerThumb, composerThumb)
+		}
+		<-reading
+		c.do(func() {
+			a.picture, a.thumb, a.err = p, thumb, err
+			c.attachmentRead()
+		})
+	}()
+}
+
+// attachmentRead shows what was read, and sends the question that waited for it.
+func (c *Controller) attachmentRead() {
+	c.showAttachments()
+	if c.sending != "" && !c.attachmentsReading() {
+		text := c.sending
+		c.sending = ""
+		c.Send(text)
+	}
+}
+
+// Detach removes a picture from the composer.
+func (c *Controller) Detach(id uint64) {
+	for i, a := range c.attachments {
+		if a.id == id {
+			c.attachments = append(c.attachments[:i:i], c.attachments[i+1:]...)
+			c.attachmentRead()
+			return
+		}
+	}
+}
+
+func (c *Controller) attachmentsReading() bool {
+	for _, a := range c.attachments {
+		if a.picture == nil && a.err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *Controller) attachmentProblem() bool {
+	for _, a := range c.attachments {
+		if c.problemOf(a) != nil {
+			return true
+		}
+	}
+	return false
+}
+
+// problemOf is why a picture cannot be asked about, or nil.
+func (c *Controller) problemOf(a *attachment) *ui.Problem {
+	if a.err != nil {
+		return problem(a.err)
+	}
+	loaded := c.status.State == inference.StateReady || c.status.State == inference.StateBusy
+	if loaded && !c.status.Loaded.Vision.Enabled {
+		return problem(&inference.Error{Code: protocol.CodeNoVision, Op: "attach a picture"})
+	}
+	return nil
+}
+
+func (c *Controller) showAttachments() {
+	list := make([]ui.Attachment, 0, len(c.attachments))
+	for _, a := range c.attachments {
+		v := ui.Attachment{ID: a.id, Name: a.name, Thumb: a.thumb, Problem: c.problemOf(a)}
+		if a.picture != nil {
+			v.Info = c.info(a.picture)
+		}
+		list = append(list, v)
+	}
+	c.view.SetAttachments(list)
+}
+
+// info is a picture's size and, where the model's grid is known, the size that the model sees and its cost.
+func (c *Controller) info(p *vision.Picture) string {
+	s := fmt.Sprintf("%s × %s", thousands(p.Width), thousands(p.Height))
+	v := c.status.Loaded.Vision
+	grid := vision.Grid{Factor: v.Factor, MinTokens: v.MinTokens, MaxTokens: v.MaxTokens}
+	if grid.Factor > 0 {
+		w, h := grid.Size(p.Width, p.Height)
+		s += fmt.Sprintf(" → %s × %s · %s tokens", thousands(w), thousands(h), thousands(grid.Tokens(p.Width, p.Height)))
+	}
+	if p.Note != "" {
+		s += " · " + p.Note
+	}
+	return s
+}
+
+// Sample puts a sample picture and its question into the composer.
+func (c *Controller) Sample(index int) {
+	if index < 0 || index >= len(c.samples) {
+		return
+	}
+	s := c.samples[index]
+	c.attachments = nil
+	c.AttachImage(s.File, s.Data)
+	c.view.SetComposerText(s.Question)
+}
+
+func (c *Controller) sampleCards() []ui.Sample {
+	var cards []ui.Sample
+	for _, s := range c.samples {
+		p, err := vision.Decode(s.File, s.Data)
+		if err != nil {
+			continue // a sample that cannot be decoded is a fault of the build; the test of assets finds it
+		}
+		cards = append(cards, ui.Sample{Image: p.RGBA, Caption: s.Caption, Question: s.Question})
+	}
+	return cards
+}

@@ -1,0 +1,94 @@
+// Package chat holds a conversation: turns of a question, its pictures and an answer. It knows neither window nor
+// engine, so that a store can keep what it describes.
+package chat
+
+import (
+	"strings"
+
+	"galago/inference/vision"
+)
+
+// State is how far a turn is.
+type State int
+
+// The states of a turn.
+const (
+	Waiting   State = iota // for its place in the queue
+	Working                // under way, nothing written yet
+	Streaming              // being written
+	Done
+	Cancelled
+	Failed
+)
+
+// Over reports whether nothing more will come.
+func (s State) Over() bool { return s >= Done }
+
+// Turn is a question with its answer.
+type Turn struct {
+	ID       uint64
+	Question string
+	Images   []*vision.Picture
+	State    State
+	answer   strings.Builder
+}
+
+// Answer is what was written so far, Markdown as the model gave it.
+func (t *Turn) Answer() string { return t.answer.String() }
+
+// Write appends to the answer.
+func (t *Turn) Write(text string) { t.answer.WriteString(text) }
+
+// Restart forgets the answer, to ask again.
+func (t *Turn) Restart() {
+	t.answer.Reset()
+	t.State = Waiting
+}
+
+// Conversation is a list of turns, oldest first.
+type Conversation struct {
+	Turns []*Turn
+}
+
+// Turn finds a turn, or nil.
+func (c *Conversation) Turn(id uint64) *Turn {
+	for _, t := range c.Turns {
+		if t.ID == id {
+			return t
+		}
+	}
+	return nil
+}
+
+// Message is one side's words, for the model.
+type Message struct {
+	Role   string // user or assistant
+	Text   string
+	Images []*vision.Picture
+}
+
+// Until is the conversation as the model should read it to answer turn t: what was said before, then t's question.
+//
+// A turn that has no answer is left out, since a model expects question and answer to alternate; but the pictures of a
+// question that was cancelled go along with the next one, because the person still has them in front of them.
+func (c *Conversation) Until(t *Turn) []Message {
+	var messages []Message
+	var carried []*vision.Picture
+	for _, u := range c.Turns {
+		images := append(carried[:len(carried):len(carried)], u.Images...)
+		if u == t {
+			return append(messages, Message{Role: "user", Text: u.Question, Images: images})
+		}
+		if u.Answer() == "" {
+			if u.State == Cancelled {
+				carried = images
+			}
+			continue
+		}
+		carried = nil
+		messages = append(messages,
+			Message{Role: "user", Text: u.Question, Images: images},
+			Message{Role: "assistant", Text: u.Answer()})
+	}
+	return messages
+}

@@ -1,0 +1,52 @@
+package chat
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"galago/inference/vision"
+)
+
+func turn(question string, state State, answer string, images ...*vision.Picture) *Turn {
+	t := &Turn{Question: question, State: state, Images: images}
+	t.Write(answer)
+	return t
+}
+
+func show(messages []Message) string {
+	var lines []string
+	for _, m := range messages {
+		names := ""
+		for _, p := range m.Images {
+			names += " " + p.Name
+		}
+		lines = append(lines, fmt.Sprintf("%s:%s %s", m.Role, names, m.Text))
+	}
+	return strings.Join(lines, "\n")
+}
+
+func TestUntil(t *testing.T) {
+	a, b := &vision.Picture{Name: "a"}, &vision.Picture{Name: "b"}
+	last := turn("now?", Waiting, "")
+	c := Conversation{Turns: []*Turn{
+		turn("one", Done, "first", a),
+		turn("two", Failed, ""),
+		turn("three", Cancelled, "", b),
+		turn("four", Cancelled, "half"),
+		last,
+		turn("later", Done, "not yet asked"),
+	}}
+	want := "user: a one\nassistant: first\nuser: b four\nassistant: half\nuser: now?"
+	if got := show(c.Until(last)); got != want {
+		t.Errorf("the model reads\n%s\nwant\n%s", got, want)
+	}
+}
+
+func TestRestartForgetsTheAnswer(t *testing.T) {
+	u := turn("q", Failed, "half")
+	u.Restart()
+	if u.Answer() != "" || u.State != Waiting {
+		t.Errorf("after Restart: %q, state %d", u.Answer(), u.State)
+	}
+}

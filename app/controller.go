@@ -1,0 +1,511 @@
+// Package app is Galago without widgets: it turns what a person wants into requests to the engine, and what the engine
+// says into what the window shows.
+package app
+
+import (
+	"context"
+	"fmt"
+	"image"
+	"strings"
+
+	"galago/app/chat"
+	"galago/assets"
+	"galago/inference"
+	"galago/inference/protocol"
+	"galago/inference/vision"
+	"galago/ui"
+	"galago/vram"
+)
+
+// Controller owns the open conversation, the composer's pictures and the settings. All of it belongs to Fyne's main
+// goroutine; what comes from elsewhere gets there through do.
+type Controller struct {
+	do           func(func()) // runs on the main goroutine, later
+	view         ui.View
+	client       inference.Client
+	copy         func(string) // to the clipboard
+	settingsPath string       // empty: settings are not kept
+	demo         assets.Demo
+	demoErr      error
+	samples      []assets.Sample
+
+	settings Settings
+	conv     *chat.Conversation
+	nextID   uint64
+
+	attachments []*attachment
+	sending     string // question that waits for its pictures to be read; empty for none
+
+	waiting []*chat.Turn // in order, not yet submitted
+	active  *request     // nil when nothing of this conversation runs
+
+	status  inference.Status
+	reading vram.Reading
+	peak    uint64
+	gauge   ui.Gauge
+	notice  string // shown as a banner until the next model is opened
+}
+
+// request is the turn that the service works on.
+type request struct {
+	turn   *chat.Turn
+	cancel context.CancelFunc
+	shown  ui.Turn // as the window has it
+}
+
+// Params are what a Controller is built from.
+type Params struct {
+	Do           func(func())
+	Client       inference.Client
+	Copy         func(string)
+	SettingsPath string
+}
+
+// NewController reads the settings and finds the built-in model. SetView and Start come next.
+func NewController(p Params) *Controller {
+	c := &Controller{
+		do: p.Do, client: p.Client, copy: p.Copy, settingsPath: p.SettingsPath,
+		conv: &chat.Conversation{}, settings: defaultSettings(), samples: assets.Samples(),
+	}
+	c.demo, c.demoErr = assets.DemoModel()
+	return c
+}
+
+// Actions are the callbacks of the window.
+func (c *Controller) Actions() ui.Actions {
+	return ui.Actions{
+		Send:        c.Send,
+		Cancel:      c.Cancel,
+		Attach:      c.Attach,
+		AttachImage: c.AttachImage,
+		Detach:      c.Detach,
+		Unqueue:     c.Unqueue,
+		Retry:       c.Retry,
+		Copy:        c.Copy,
+		NewChat:     c.NewChat,
+		ClearCache:  c.ClearCache,
+		Reload:      c.Reload,
+		OpenModel:   c.OpenModel,
+		UseBuiltIn:  c.UseBuiltIn,
+		Sample:      c.Sample,
+		Settings:    c.ChangeSettings,
+		OpenImage:   c.OpenImage,
+	}
+}
+
+// Start shows the window's first state and opens the model of last time, or the built-in one.
+func (c *Controller) Start(view ui.View) {
+	c.view = view
+	if c.settingsPath != "" {
+		var err error
+		if c.settings, err = loadSettings(c.settingsPath); err != nil {
+			c.view.Notify(sentence(err))
+		}
+	}
+	c.view.SetSettings(c.settings.forView())
+	c.view.SetSamples(c.sampleCards())
+	c.view.SetTurns(nil)
+	status := &latest[inference.Status]{do: c.do, handle: c.showStatus}
+	c.client.Watch(status.put)
+	c.openModel()
+}
+
+// sentence starts an error with a capital letter and ends it with a full stop.
+func sentence(err error) string {
+	s := err.Error()
+	if s == "" {
+		return s
+	}
+	s = strings.ToUpper(s[:1]) + s[1:]
+	if !strings.HasSuffix(s, ".") {
+		s += "."
+	}
+	return s
+}
+
+// id numbers turns and attachments.
+func (c *Controller) id() uint64 {
+	c.nextID++
+	return c.nextID
+}
+
+// Send asks a question about the composer's pictures. While one of them is still being read the question waits for it.
+func (c *Controller) Send(text string) {
+	text = strings.TrimSpace(text)
+	if text == "" {
+		c.view.Notify("Type a question first.")
+		return
+	}
+	switch {
+	case c.status.State == inference.StateStopped && c.demoErr != nil && c.settings.Model == "":
+		c.view.Notify("No model is open. Open one first.")
+		return
+	case c.attachmentProblem():
+		c.view.Notify("Remove the picture that cannot be used, then send again.")
+		return
+	case c.attachmentsReading():
+		c.sending = text
+		c.view.Notify("The question goes out as soon as the picture is read.")
+		return
+	}
+	turn := &chat.Turn{ID: c.id(), Question: text, State: chat.Waiting}
+	for _, a := range c.attachments {
+		turn.Images = append(turn.Images, a.picture)
+	}
+	c.attachments = nil
+	c.sending = ""
+	c.view.SetComposerText("")
+	c.showAttachments()
+	c.conv.Turns = append(c.conv.Turns, turn)
+	c.enqueue(turn)
+}
+
+// enqueue lets a turn wait for its place. A conversation asks one question at a time: the next one's request must
+// hold the answer of the one before.
+func (c *Controller) enqueue(turn *chat.Turn) {
+	c.waiting = append(c.waiting, turn)
+	c.view.PutTurn(c.turnView(turn))
+	c.next()
+}
+
+// next submits the first waiting turn when nothing runs.
+func (c *Controller) next() {
+	if c.active == nil && len(c.waiting) > 0 {
+		turn := c.waiting[0]
+		c.waiting = c.waiting[1:]
+		c.submit(turn)
+	}
+	c.showQueue()
+}
+
+func (c *Controller) submit(turn *chat.Turn) {
+	ctx, cancel := context.WithCancel(context.Background())
+	r := &request{turn: turn, cancel: cancel, shown: c.turnView(turn)}
+	c.active = r
+	turn.State = chat.Working
+	c.put(r)
+	var messages []inference.Message
+	for _, m := range c.conv.Until(turn) {
+		messages = append(messages, inference.Message{Role: m.Role, Text: m.Text, Images: m.Images})
+	}
+	s := &stream{do: c.do, handle: func(events []inference.Event) { c.receive(r, events) }}
+	c.client.Submit(ctx, inference.Request{
+		Messages:    messages,
+		MaxTokens:   c.settings.MaxTokens,
+		Temperature: float32(c.settings.Temperature),
+		Seed:        c.settings.Seed,
+	}, s.put)
+	c.view.SetBusy(true)
+}
+
+// receive takes a request's news. The window hears of it once, however many there are.
+func (c *Controller) receive(r *request, events []inference.Event) {
+	over := false
+	for _, e := range events {
+		r.apply(e)
+		over = over || e.Terminal()
+	}
+	if over {
+		r.cancel()
+	}
+	if c.active != r {
+		return // of a conversation that is no longer open
+	}
+	c.put(r)
+	if over {
+		c.active = nil
+		c.view.SetBusy(false)
+		c.next()
+	}
+}
+
+// put shows the active turn.
+func (c *Controller) put(r *request) {
+	r.shown.State = viewState(r.turn.State)
+	r.shown.Answer = r.turn.Answer()
+	c.view.PutTurn(r.shown)
+}
+
+// apply changes the turn by one event.
+func (r *request) apply(e inference.Event) {
+	t := r.turn
+	switch e.Kind {
+	case inference.Queued:
+		r.phase("Waiting for its turn", -1)
+	case inference.Started:
+		r.phase("Starting", -1)
+	case inference.Progress:
+		r.phase(phaseText(e.Progress), fraction(e.Progress.Done, e.Progress.Total))
+	case inference.Delta:
+		t.State = chat.Streaming
+		r.phase("", -1)
+		t.Write(e.Text)
+	case inference.Done:
+		t.State = chat.Done
+		r.phase("", -1)
+		r.shown.Figures = figures(e)
+	case inference.Cancelled:
+		t.State = chat.Cancelled
+		r.phase("", -1)
+	case inference.Failed:
+		t.State = chat.Failed
+		r.phase("", -1)
+		r.shown.Problem = problem(e.Err)
+	}
+}
+
+func (r *request) phase(text string, progress float64) {
+	r.shown.Phase, r.shown.Progress = text, progress
+}
+
+func fraction(done, total int) float64 {
+	if total <= 0 {
+		return -1
+	}
+	return float64(done) / float64(total)
+}
+
+func phaseText(p protocol.Progress) string {
+	switch {
+	case p.Phase == protocol.PhaseEncode && p.Total > 1:
+		return fmt.Sprintf("Looking at picture %d of %d", min(p.Done+1, p.Total), p.Total)
+	case p.Phase == protocol.PhaseEncode:
+		return "Looking at the picture"
+	case p.Phase == protocol.PhaseLoad:
+		return "Loading the model"
+	}
+	return "Reading the question"
+}
+
+// problem is an error as the window shows it.
+func problem(err error) *ui.Problem {
+	x := inference.Explain(err)
+	return &ui.Problem{Title: x.Title, Text: x.Text, Action: x.Action, Detail: x.Detail}
+}
+
+func viewState(s chat.State) ui.TurnState {
+	return map[chat.State]ui.TurnState{
+		chat.Waiting: ui.TurnWaiting, chat.Working: ui.TurnWorking, chat.Streaming: ui.TurnStreaming,
+		chat.Done: ui.TurnDone, chat.Cancelled: ui.TurnCancelled, chat.Failed: ui.TurnFailed,
+	}[s]
+}
+
+// turnView is a turn as the window shows it first; figures and problems come with events.
+func (c *Controller) turnView(t *chat.Turn) ui.Turn {
+	v := ui.Turn{ID: t.ID, Question: t.Question, Answer: t.Answer(), State: viewState(t.State), Progress: -1}
+	for _, p := range t.Images {
+		v.Images = append(v.Images, c.thumbnail(p))
+	}
+	return v
+}
+
+// turnThumb is the longest side of a picture in the transcript, in pixels: sharp at twice the usual scale.
+const turnThumb = 720
+
+func (c *Controller) thumbnail(p *vision.Picture) image.Image {
+	return p.Thumbnail(turnThumb, turnThumb)
+}
+
+func (c *Controller) showQueue() {
+	var turns []ui.Turn
+	for _, t := range c.waiting {
+		turns = append(turns, ui.Turn{ID: t.ID, Question: t.Question, State: ui.TurnWaiting, Progress: -1})
+	}
+	c.view.SetQueue(turns)
+}
+
+// Cancel stops the running answer; what it wrote is kept.
+func (c *Controller) Cancel() {
+	c.sending = ""
+	if c.active != nil {
+		c.active.cancel()
+	}
+}
+
+// Unqueue takes a waiting question back: it leaves the conversation, and its text returns to the composer if that is
+// empty of pictures.
+func (c *Controller) Unqueue(id uint64) {
+	for i, t := range c.waiting {
+		if t.ID != id {
+			continue
+		}
+		c.waiting = append(c.waiting[:i:i], c.waiting[i+1:]...)
+		if t.Answer() != "" || c.wasAsked(t) {
+			t.State = chat.Cancelled // of a Retry: the turn stays
+			c.view.PutTurn(c.turnView(t))
+		} else {
+			c.remove(t)
+		}
+		c.showQueue()
+		return
+	}
+}
+
+// wasAsked reports whether later turns stand after t, so that it was asked before and is only waiting again.
+func (c *Controller) wasAsked(t *chat.Turn) bool {
+	for i, u := range c.conv.Turns {
+		if u == t && i+1 < len(c.conv.Turns) {
+			return c.conv.Turns[i+1].State.Over()
+		}
+	}
+	return false
+}
+
+func (c *Controller) remove(t *chat.Turn) {
+	for i, u := range c.conv.Turns {
+		if u == t {
+			c.conv.Turns = append(c.conv.Turns[:i:i], c.conv.Turns[i+1:]...)
+			break
+		}
+	}
+	var views []ui.Turn
+	for _, u := range c.conv.Turns {
+		if c.active != nil && c.active.turn == u {
+			views = append(views, c.active.shown)
+			continue
+		}
+		views = append(views, c.turnView(u))
+	}
+	c.view.SetTurns(views)
+}
+
+// Retry asks a turn once more, in the place where it stands: the model reads what was said before it, not after.
+func (c *Controller) Retry(id uint64) {
+	t := c.conv.Turn(id)
+	if t == nil || !t.State.Over() {
+		return
+	}
+	t.Restart()
+	c.enqueue(t)
+}
+
+// Copy puts a turn's answer into the clipboard.
+func (c *Controller) Copy(id uint64) {
+	if t := c.conv.Turn(id); t != nil && t.Answer() != "" {
+		c.copy(t.Answer())
+		c.view.Notify("The answer is in the clipboard.")
+	}
+}
+
+// NewChat begins a conversation. What the old one still asked for is cancelled.
+func (c *Controller) NewChat() {
+	if c.active != nil {
+		c.active.cancel()
+		c.active = nil
+		c.view.SetBusy(false)
+	}
+	c.waiting, c.sending, c.attachments = nil, "", nil
+	c.conv = &chat.Conversation{}
+	c.view.SetTurns(nil)
+	c.showQueue()
+	c.showAttachments()
+	c.view.SetComposerText("")
+}
+
+// ClearCache frees the KV cache and says what that gave back, as measured.
+func (c *Controller) ClearCache() {
+	if c.active != nil || len(c.waiting) > 0 {
+		c.view.Notify("The cache is cleared as soon as the answer is there.")
+	}
+	go func() {
+		cleared, err := c.client.Clear(context.Background())
+		c.do(func() {
+			if err != nil {
+				x := inference.Explain(err)
+				c.view.Notify(strings.TrimSpace(x.Title + ". " + x.Action))
+				return
+			}
+			c.view.Notify(clearedText(cleared))
+		})
+	}()
+}
+
+func clearedText(r inference.Cleared) string {
+	where := r.Device
+	if where != "resident memory" {
+		where = "GPU memory"
+	}
+	if r.After >= r.Before {
+		return fmt.Sprintf("The cache is cleared; it gave back no %s that could be measured.", where)
+	}
+	return fmt.Sprintf("The cache is cleared: %s of %s came back.", bytesText(r.Before-r.After), where)
+}
+
+// bytesText is a size as people read it.
+func bytesText(n uint64) string {
+	switch {
+	case n >= 1<<30:
+		return fmt.Sprintf("%.1f GiB", float64(n)/(1<<30))
+	case n >= 10<<20:
+		return fmt.Sprintf("%d MiB", n>>20)
+	}
+	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
+}
+
+// figures are an answer's numbers.
+func figures(e inference.Event) []string {
+	s := e.Stats
+	var f []string
+	add := func(format string, args ...any) { f = append(f, fmt.Sprintf(format, args...)) }
+	if s.ImageTokens > 0 {
+		add("%s picture tokens", thousands(s.ImageTokens))
+	}
+	if s.ReusedTokens > 0 {
+		add("%s of %s tokens reused", thousands(s.ReusedTokens), thousands(s.PromptTokens))
+	}
+	if s.FirstToken > 0 {
+		add("first token %s", seconds(s.FirstToken))
+	}
+	if s.TokensPerSec > 0 {
+		add("%s tokens/s", thousands(int(s.TokensPerSec+0.5)))
+	}
+	switch e.Stop {
+	case protocol.StopLimit:
+		add("stopped at %s tokens (see settings)", thousands(s.AnswerTokens))
+	case protocol.StopContext:
+		add("stopped: the context is full")
+	}
+	return f
+}
+
+func seconds(millis float64) string {
+	if millis < 100 {
+		return fmt.Sprintf("%.0f ms", millis)
+	}
+	return fmt.Sprintf("%.1f s", millis/1000)
+}
+
+// thousands writes 1,234.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+// OpenImage shows a turn's picture at its own size.
+func (c *Controller) OpenImage(id uint64, index int) {
+	if t := c.conv.Turn(id); t != nil && index >= 0 && index < len(t.Images) {
+		p := t.Images[index]
+		c.view.ShowImage(fmt.Sprintf("%s · %s × %s", p.Name, thousands(p.Width), thousands(p.Height)), p.RGBA)
+	}
+}
+
+// ChangeSettings keeps what was chosen in the settings.
+func (c *Controller) ChangeSettings(s ui.Settings) {
+	c.settings.MaxTokens, c.settings.Temperature = s.MaxTokens, s.Temperature
+	c.settings.Seed, c.settings.Theme = s.Seed, s.Theme
+	c.settings = c.settings.sane()
+	c.keepSettings()
+	c.view.SetSettings(c.settings.forView())
+}
+
+func (c *Controller) keepSettings() {
+	if c.settingsPath == "" {
+		return
+	}
+	if err := saveSettings(c.settingsPath, c.settings); err != nil {
+		c.view.Notify("The settings could not be saved: " + sentence(err))
+	}
+}

@@ -1,0 +1,132 @@
+package app
+
+import (
+	"encoding/json"
+	"image"
+	"os"
+
+	"galago/ui"
+)
+
+// StateEnv names the environment variable with a file to which everything that the window is told to show is appended,
+// one JSON object a line. The end-to-end tests wait for these lines instead of sleeping.
+const StateEnv = "GALAGO_TEST_STATE"
+
+// recorder is a View that writes down what it passes on.
+type recorder struct {
+	ui.View
+	file *os.File
+}
+
+// record wraps view if StateEnv asks for it.
+func record(view ui.View) ui.View {
+	path := os.Getenv(StateEnv)
+	if path == "" {
+		return view
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return view
+	}
+	return &recorder{View: view, file: f}
+}
+
+// line is one record; what does not belong to its event is left out.
+type line struct {
+	Event    string      `json:"event"`
+	ID       uint64      `json:"id,omitempty"`
+	Name     string      `json:"name,omitempty"`
+	State    string      `json:"state,omitempty"`
+	Text     string      `json:"text,omitempty"`
+	Question string      `json:"question,omitempty"`
+	Answer   string      `json:"answer,omitempty"`
+	Phase    string      `json:"phase,omitempty"`
+	Line     string      `json:"line,omitempty"`
+	Figures  []string    `json:"figures,omitempty"`
+	Problem  *ui.Problem `json:"problem,omitempty"`
+	Items    []item      `json:"items,omitempty"`
+	Waiting  int         `json:"waiting,omitempty"`
+	Busy     bool        `json:"busy,omitempty"`
+	Total    uint64      `json:"total,omitempty"`
+	Used     uint64      `json:"used,omitempty"`
+}
+
+// item is a picture in the composer.
+type item struct {
+	Name    string `json:"name"`
+	Info    string `json:"info,omitempty"`
+	Problem string `json:"problem,omitempty"`
+}
+
+func (r *recorder) write(l line) {
+	data, err := json.Marshal(l)
+	if err != nil {
+		return
+	}
+	r.file.Write(append(data, '\n'))
+}
+
+var turnStates = map[ui.TurnState]string{
+	ui.TurnWaiting: "waiting", ui.TurnWorking: "working", ui.TurnStreaming: "streaming",
+	ui.TurnDone: "done", ui.TurnCancelled: "cancelled", ui.TurnFailed: "failed",
+}
+
+func (r *recorder) SetModel(m ui.Model) {
+	r.View.SetModel(m)
+	r.write(line{Event: "model", Name: m.Name, State: m.State, Text: m.Detail})
+}
+
+func (r *recorder) SetBanner(b *ui.Banner) {
+	r.View.SetBanner(b)
+	l := line{Event: "banner"}
+	if b != nil && b.Problem {
+		l.Text = b.Text
+	}
+	r.write(l)
+}
+
+func (r *recorder) SetAttachments(list []ui.Attachment) {
+	r.View.SetAttachments(list)
+	l := line{Event: "attachments"}
+	for _, a := range list {
+		it := item{Name: a.Name, Info: a.Info}
+		if a.Problem != nil {
+			it.Problem = a.Problem.Text
+		}
+		l.Items = append(l.Items, it)
+	}
+	r.write(l)
+}
+
+func (r *recorder) PutTurn(t ui.Turn) {
+	r.View.PutTurn(t)
+	r.write(line{
+		Event: "turn", ID: t.ID, State: turnStates[t.State], Question: t.Question, Answer: t.Answer,
+		Phase: t.Phase, Figures: t.Figures, Problem: t.Problem,
+	})
+}
+
+func (r *recorder) SetQueue(turns []ui.Turn) {
+	r.View.SetQueue(turns)
+	r.write(line{Event: "queue", Waiting: len(turns)})
+}
+
+func (r *recorder) SetBusy(busy bool) {
+	r.View.SetBusy(busy)
+	r.write(line{Event: "busy", Busy: busy})
+}
+
+func (r *recorder) SetGauge(g ui.Gauge) {
+	r.View.SetGauge(g)
+	r.write(line{Event: "gauge", Name: g.Name, Line: g.Line, Total: g.Total, Used: g.Used})
+}
+
+func (r *recorder) Notify(text string) {
+	r.View.Notify(text)
+	r.write(line{Event: "notify", Text: text})
+}
+
+func (r *recorder) ShowImage(title string, img image.Image) {
+	r.View.ShowImage(title, img)
+	r.write(line{Event: "image", Name: title})
+}

@@ -1,0 +1,92 @@
+package app
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"galago/inference"
+	"galago/ui"
+)
+
+// Settings are what a person chose. They live in one JSON file; keys that this version does not know are dropped.
+type Settings struct {
+	MaxTokens   int     `json:"max_tokens"`  // of an answer
+	Temperature float64 `json:"temperature"` // 0 to 2
+	Seed        uint32  `json:"seed"`        // 0: a new one each time
+	Theme       string  `json:"theme"`       // system, light or dark
+	Model       string  `json:"model"`       // path of the GGUF; empty: the built-in model
+	MMProj      string  `json:"mmproj"`      // path of its vision projector; may be empty
+}
+
+func defaultSettings() Settings {
+	return Settings{
+		MaxTokens:   inference.DefaultMaxTokens,
+		Temperature: float64(inference.DefaultTemperature),
+		Theme:       "system",
+	}
+}
+
+// sane puts figures that no answer could come from back to their defaults.
+func (s Settings) sane() Settings {
+	d := defaultSettings()
+	if s.MaxTokens < 1 {
+		s.MaxTokens = d.MaxTokens
+	}
+	if !(s.Temperature >= 0 && s.Temperature <= 2) {
+		s.Temperature = d.Temperature
+	}
+	if s.Theme != "light" && s.Theme != "dark" {
+		s.Theme = d.Theme
+	}
+	return s
+}
+
+func (s Settings) forView() ui.Settings {
+	return ui.Settings{MaxTokens: s.MaxTokens, Temperature: s.Temperature, Seed: s.Seed, Theme: s.Theme}
+}
+
+// loadSettings reads the file at path. A missing file gives the defaults. A damaged one is set aside under a name that
+// the error tells, and the defaults are used.
+func loadSettings(path string) (Settings, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return defaultSettings(), nil
+	}
+	if err != nil {
+		return defaultSettings(), fmt.Errorf("the settings could not be read, the usual ones are used: %w", err)
+	}
+	s := defaultSettings()
+	if err := json.Unmarshal(data, &s); err != nil {
+		aside := path + ".damaged"
+		if os.Rename(path, aside) != nil {
+			aside = path
+		}
+		return defaultSettings(), fmt.Errorf("the settings were damaged and are set aside as %s; the usual ones are used", aside)
+	}
+	return s.sane(), nil
+}
+
+// saveSettings replaces the file at path in one step: after a crash there is the old one or the new one, whole.
+func saveSettings(path string, s Settings) error {
+	data, err := json.MarshalIndent(s, "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return err
+	}
+	f, err := os.CreateTemp(filepath.Dir(path), ".settings-*")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(f.Name()) // gone already when all went well
+	_, err = f.Write(append(data, '\n'))
+	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
+		return err
+	}
+	return os.Rename(f.Name(), path)
+}
