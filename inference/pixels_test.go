@@ -91,14 +91,14 @@ func TestDeathWhilePicturesArePrepared(t *testing.T) {
 	inBubble(t, []string{"diesidle", "good"}, func(t *testing.T, s *Service) {
 		slowPixels(s)
 		opened(t, s)
-		first, second := submit(t.Context(), t, s, "first", somePicture(64, 64)), submit(t.Context(), t, s, "second")
+		first, second := submit(t.Context(), t, s, "busy", somePicture(64, 64)), submit(t.Context(), t, s, "second")
 		for _, r := range []*record{first, second} {
 			if e := waitLong(r); e.Kind != Done {
 				t.Errorf("%+v", e)
 			}
 			r.proper()
 		}
-		if first.text() != "You said: first" {
+		if first.text() != "You said: busy" {
 			t.Errorf("%q", first.text())
 		}
 	})
