@@ -33,12 +33,11 @@ func newEmptyState(act Actions) *emptyState {
 
 func (e *emptyState) setSamples(samples []Sample) {
 	e.cards = nil
+	if e.act.Sample == nil {
+		samples = nil
+	}
 	for i, s := range samples {
-		e.cards = append(e.cards, newSampleCard(s, func() {
-			if e.act.Sample != nil {
-				e.act.Sample(i)
-			}
-		}))
+		e.cards = append(e.cards, newSampleCard(s, func() { e.act.Sample(i) }))
 	}
 	e.Refresh()
 }

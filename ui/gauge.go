@@ -29,6 +29,7 @@ func newGaugeBar(act Actions, tips *tips) *gaugeBar {
 	g := &gaugeBar{tips: tips, bar: newMemoryBar(tips)}
 	g.clear = newButton(secondary, "", "Clear cache", act.ClearCache).
 		withTip(tips, "Forget what the model keeps of this conversation, and give its memory back")
+	g.clear.Hidden = act.ClearCache == nil
 	g.ExtendBaseWidget(g)
 	return g
 }

@@ -24,7 +24,11 @@ func sampleGauge() Gauge {
 
 // The markup of the parts at a fixed size. After a wanted change, copy testdata/failed over testdata and look at it.
 func TestMarkup(t *testing.T) {
-	w, _ := testWindow(t, Actions{UseBuiltIn: func() {}})
+	act := Actions{
+		NewChat: func() {}, ClearCache: func() {}, Settings: func(Settings) {}, Sample: func(int) {},
+		Copy: func(uint64) {}, Retry: func(uint64) {},
+	}
+	w, _ := testWindow(t, act)
 	w.SetModel(Model{Name: "Qwen3-VL-4B", Detail: "Q8_0 · 8k context", Loading: -1, Vision: true})
 	w.SetBanner(&Banner{Text: "The engine stopped.", Problem: true, Detail: "exit status 134", Label: "Start it again"})
 	w.SetSamples([]Sample{{Image: flat(40, 30, rgb(0x336699)), Caption: "Shapes", Question: "How many circles are there?"}})
@@ -59,7 +63,7 @@ func TestMarkup(t *testing.T) {
 		"turn-cancelled": {ID: 1, Question: "What is there?", Answer: "I see", State: TurnCancelled},
 		"turn-waiting":   {ID: 1, Question: "What is there?", State: TurnWaiting},
 	} {
-		v := newTurnView(turn, Actions{}, nil, func() {})
+		v := newTurnView(turn, act, nil, func() {})
 		v.unpark()
 		part(name, v, 600, v.heightFor(600))
 	}

@@ -26,7 +26,10 @@ func newHeader(act Actions, tips *tips, openModel, openSettings func()) *header 
 	h.pill = newButton(pill, "", "No model", nil).withTip(tips, "Choose the model")
 	h.pill.tail = "chevron"
 	h.pill.onTap = func() {
-		items := []*fyne.MenuItem{fyne.NewMenuItem("Open a model…", openModel)}
+		var items []*fyne.MenuItem
+		if act.OpenModel != nil {
+			items = append(items, fyne.NewMenuItem("Open a model…", openModel))
+		}
 		if act.UseBuiltIn != nil {
 			builtIn := fyne.NewMenuItem("Use the built-in model", act.UseBuiltIn)
 			builtIn.Checked = h.model.BuiltIn
@@ -38,6 +41,7 @@ func newHeader(act Actions, tips *tips, openModel, openSettings func()) *header 
 	}
 	h.newChat = newButton(quiet, "chat", "New chat", act.NewChat).withTip(tips, "Begin a new conversation (Ctrl+N)")
 	h.settings = newButton(quiet, "settings", "", openSettings).withTip(tips, "Settings")
+	h.newChat.Hidden, h.settings.Hidden = act.NewChat == nil, act.Settings == nil
 	h.ExtendBaseWidget(h)
 	return h
 }
@@ -108,11 +112,15 @@ type bannerStrip struct {
 	onSize func()
 }
 
-func newBannerStrip(tips *tips, onSize func()) *bannerStrip {
+func newBannerStrip(act Actions, tips *tips, onSize func()) *bannerStrip {
 	b := &bannerStrip{tips: tips, onSize: onSize, text: newPlain(textSmall+1, colorText), detail: newSelectable(textSmall, colorMuted)}
 	b.button = newButton(secondary, "", "", func() {
-		if b.banner != nil && b.banner.Do != nil {
+		switch {
+		case b.banner == nil:
+		case b.banner.Do != nil:
 			b.banner.Do()
+		case b.banner.Problem && act.Reload != nil:
+			act.Reload()
 		}
 	})
 	b.button.small = true

@@ -40,8 +40,11 @@ func (p *progress) start() {
 		return
 	}
 	p.move = fyne.NewAnimation(1400*time.Millisecond, func(f float32) {
-		p.phase = f
-		p.Refresh()
+		// In few steps: every one repaints the window, which without a graphics card takes time from the answer.
+		if step := float32(int(f*16)) / 16; step != p.phase {
+			p.phase = step
+			p.Refresh()
+		}
 	})
 	p.move.RepeatCount = fyne.AnimationRepeatForever
 	p.move.Curve = fyne.AnimationLinear

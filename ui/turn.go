@@ -130,7 +130,11 @@ func (v *turnView) putProblem(p *Problem) {
 	case p == nil || v.turn.State != TurnFailed:
 		v.problem = nil
 	case v.problem == nil:
-		v.problem = newProblemCard(*p, func() { callTurn(v.act.Retry, v.turn.ID) }, func() {
+		var retry func()
+		if v.act.Retry != nil {
+			retry = func() { v.act.Retry(v.turn.ID) }
+		}
+		v.problem = newProblemCard(*p, retry, func() {
 			v.arrangeAgain()
 			v.onResize()
 		})
@@ -306,11 +310,11 @@ func (v *turnView) placeFigures(width, y float32, move bool) float32 {
 	if x == 0 {
 		x = -6 // the button's text in line with the answer
 	}
-	if v.turn.Answer != "" {
+	if v.hasCopy() {
 		place(v.copyBtn, x, y, c.Width, c.Height)
 		x += c.Width + 2
 	}
-	if v.turn.State != TurnFailed { // its card has a button of its own
+	if v.hasAgain() {
 		place(v.again, x, y, a.Width, a.Height)
 	}
 	return y + c.Height
@@ -320,6 +324,11 @@ func (v *turnView) placeFigures(width, y float32, move bool) float32 {
 func (v *turnView) finished() bool {
 	return v.turn.State == TurnDone || v.turn.State == TurnCancelled || v.turn.State == TurnFailed && v.turn.Answer != ""
 }
+
+func (v *turnView) hasCopy() bool { return v.turn.Answer != "" && v.act.Copy != nil }
+
+// hasAgain is false for a failed turn, whose card has a button of its own.
+func (v *turnView) hasAgain() bool { return v.turn.State != TurnFailed && v.act.Retry != nil }
 
 func (v *turnView) CreateRenderer() fyne.WidgetRenderer { return &turnRenderer{v} }
 
@@ -359,10 +368,10 @@ func (r *turnRenderer) Objects() []fyne.CanvasObject {
 		if v.figures.source != "" {
 			o = append(o, v.figures)
 		}
-		if v.turn.Answer != "" {
+		if v.hasCopy() {
 			o = append(o, v.copyBtn)
 		}
-		if v.turn.State != TurnFailed {
+		if v.hasAgain() {
 			o = append(o, v.again)
 		}
 	}

@@ -19,6 +19,7 @@ type Window struct {
 	win fyne.Window
 
 	settings   Settings
+	folder     fyne.URI // of the file chosen last
 	tips       *tips
 	header     *header
 	banner     *bannerStrip
@@ -40,7 +41,7 @@ func newWindow(a fyne.App, act Actions, after clock) *Window {
 	w := &Window{app: a, act: act, win: a.NewWindow("Galago"), settings: Settings{MaxTokens: 768, Temperature: 0.7, Theme: "system"}}
 	w.tips = newTips(after)
 	w.header = newHeader(act, w.tips, w.openModel, w.openSettings)
-	w.banner = newBannerStrip(w.tips, w.relayout)
+	w.banner = newBannerStrip(act, w.tips, w.relayout)
 	w.transcript = newTranscript(act, w.tips)
 	w.queue = newQueueChips(act, w.tips)
 	w.composer = newComposer(act, w.tips, w.choosePictures, w.relayout)
@@ -282,9 +283,6 @@ func (w *Window) ChooseModel() { w.openModel() }
 
 // openModel asks for the model, then for the file with its eyes.
 func (w *Window) openModel() {
-	if w.act.OpenModel == nil {
-		return
-	}
 	endings := []string{".gguf", ".GGUF"}
 	w.openFile("Open a model (GGUF)", endings, func(model string) {
 		ask := dialog.NewConfirm("Does the model see pictures?",
@@ -312,11 +310,19 @@ func (w *Window) openFile(title string, endings []string, chosen func(path strin
 		if f == nil {
 			return
 		}
+		if folder, err := storage.Parent(f.URI()); err == nil {
+			w.folder = folder
+		}
 		path := filepath.FromSlash(f.URI().Path())
 		_ = f.Close() // only its path is wanted
 		chosen(path)
 	}, w.win)
 	d.SetTitleText(title)
+	if w.folder != nil {
+		if list, err := storage.ListerForURI(w.folder); err == nil {
+			d.SetLocation(list)
+		}
+	}
 	d.SetFilter(storage.NewExtensionFileFilter(endings))
 	size := w.win.Canvas().Size()
 	d.Resize(fyne.NewSize(min(size.Width-40, 860), min(size.Height-40, 600)))
