@@ -50,8 +50,9 @@ func (d *drawing) Refresh() {
 	}
 }
 
+// place moves and resizes. It keeps to whole units, since text between two pixels is blurred and cut at its foot.
 func place(o fyne.CanvasObject, x, y, w, h float32) {
-	o.Move(fyne.NewPos(x, y))
+	o.Move(fyne.NewPos(round(x), round(y)))
 	o.Resize(fyne.NewSize(w, h))
 }
 

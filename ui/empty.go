@@ -16,6 +16,10 @@ type emptyState struct {
 	text  *still
 	hint  *still
 	cards []*sampleCard
+
+	room fyne.Size // of the transcript
+	card fyne.Size
+	need float32 // height
 }
 
 func newEmptyState(act Actions) *emptyState {
@@ -47,7 +51,7 @@ func (e *emptyState) CreateRenderer() fyne.WidgetRenderer { return &emptyRendere
 type emptyRenderer struct{ e *emptyState }
 
 func (r *emptyRenderer) Destroy()           {}
-func (r *emptyRenderer) MinSize() fyne.Size { return fyne.NewSize(200, 100) }
+func (r *emptyRenderer) MinSize() fyne.Size { return fyne.NewSize(200, r.e.need) }
 
 func (r *emptyRenderer) Objects() []fyne.CanvasObject {
 	o := []fyne.CanvasObject{r.e.title, r.e.text, r.e.hint}
@@ -61,16 +65,9 @@ func (r *emptyRenderer) Layout(s fyne.Size) {
 	e := r.e
 	width := min(columnWidth, s.Width-2*gap5)
 	x := (s.Width - width) / 2
-	cardWidth, cardHeight := float32(0), float32(0)
-	if n := float32(len(e.cards)); n > 0 {
-		cardWidth = min((width-(n-1)*gap4)/n, 230)
-		for _, c := range e.cards {
-			cardHeight = max(cardHeight, c.heightFor(cardWidth, s.Height))
-		}
-	}
 	th, bh, hh := e.title.heightFor(width), e.text.heightFor(width), e.hint.heightFor(width)
-	total := th + gap1 + bh + gap5 + cardHeight + gap5 + hh
-	y := max((s.Height-total)*0.45, gap2)
+	y := max((s.Height-e.need)*0.45, 0) + gap2
+	cardWidth, cardHeight := e.card.Width, e.card.Height
 	place(e.title, x, y, width, th)
 	y += th + gap1
 	place(e.text, x, y, width, bh)
@@ -82,7 +79,21 @@ func (r *emptyRenderer) Layout(s fyne.Size) {
 	place(e.hint, x, y, width, hh)
 }
 
+// fit takes the measures for a room, with smaller cards where it is low.
+func (e *emptyState) fit(room fyne.Size) {
+	e.room, e.card = room, fyne.Size{}
+	width := min(columnWidth, room.Width-2*gap5)
+	if n := float32(len(e.cards)); n > 0 && width > 0 {
+		e.card.Width = min((width-(n-1)*gap4)/n, 230)
+		for _, c := range e.cards {
+			e.card.Height = max(e.card.Height, c.heightFor(e.card.Width, room.Height))
+		}
+	}
+	e.need = gap2 + e.title.heightFor(width) + gap1 + e.text.heightFor(width) + gap5 + e.card.Height + gap5 + e.hint.heightFor(width) + gap2
+}
+
 func (r *emptyRenderer) Refresh() {
+	r.e.fit(r.e.room)
 	r.Layout(r.e.Size())
 	for _, o := range r.Objects() {
 		o.Refresh()

@@ -58,6 +58,11 @@ const codePad float32 = 4 // on both sides of inline code
 // flow breaks spans into lines of at most width. Every line gets a place from y = 0 downwards.
 func flow(spans []span, width float32, f face) (lines []line, height float32) {
 	w := &flower{width: max(width, 1), face: f, spans: spans}
+	for _, s := range spans {
+		if s.code {
+			w.width = max(width-2*codePad, 1)
+		}
+	}
 	for i, s := range spans {
 		w.add(i, s.text)
 	}

@@ -49,6 +49,7 @@ func TestMarkup(t *testing.T) {
 	}
 	part("header", w.header, 800, headerHeight)
 	part("banner", w.banner, 800, 40)
+	w.transcript.empty.fit(fyne.NewSize(800, 400))
 	part("empty", w.transcript.empty, 800, 400)
 	part("composer", w.composer, 700, w.composer.heightFor(700))
 	part("queue", w.queue, 700, 26)

@@ -36,7 +36,7 @@ func newHeader(act Actions, tips *tips, openModel, openSettings func()) *header 
 			items = append(items, builtIn)
 		}
 		d := fyne.CurrentApp().Driver()
-		pos := d.AbsolutePositionForObject(h.pill).AddXY(0, h.pill.Size().Height+gap1)
+		pos := d.AbsolutePositionForObject(h.pill).AddXY(0, h.pill.Size().Height+gap2)
 		widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", items...), d.CanvasForObject(h.pill), pos)
 	}
 	h.newChat = newButton(quiet, "chat", "New chat", act.NewChat).withTip(tips, "Begin a new conversation (Ctrl+N)")
@@ -62,6 +62,10 @@ func (h *header) set(m Model) {
 		h.loading.stop()
 	} else {
 		h.loading.set(m.Loading)
+	}
+	h.pill.tip = h.pill.text
+	if h.pill.detail != "" {
+		h.pill.tip += "\n" + h.pill.detail
 	}
 	h.pill.Refresh()
 	h.Refresh()

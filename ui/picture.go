@@ -34,7 +34,7 @@ func fitted(img image.Image, box fyne.Size) fyne.Size {
 	b := img.Bounds()
 	w, h := float32(max(b.Dx(), 1)), float32(max(b.Dy(), 1))
 	f := min(box.Width/w, box.Height/h, 1)
-	return fyne.NewSize(max(w*f, 24), max(h*f, 24))
+	return fyne.NewSize(max(round(w*f), 24), max(round(h*f), 24))
 }
 
 // covered scales a picture for a place, at twice its size in pixels so that it is sharp on a dense screen, and cuts

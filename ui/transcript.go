@@ -28,6 +28,7 @@ type transcript struct {
 	column *turnColumn
 	jump   *button
 	empty  *emptyState
+	greet  *container.Scroll // around it, for small windows
 }
 
 const turnGap float32 = 28
@@ -45,6 +46,7 @@ func newTranscript(act Actions, tips *tips) *transcript {
 	}
 	t.jump = newButton(secondary, "down", "", func() { t.follow() }).withTip(tips, "To the newest answer")
 	t.empty = newEmptyState(act)
+	t.greet = container.NewVScroll(t.empty)
 	t.ExtendBaseWidget(t)
 	return t
 }
@@ -107,7 +109,7 @@ func (t *transcript) arrange() {
 	}
 	keep, inside := t.firstInSight()
 	width := min(columnWidth, size.Width-2*gap5)
-	x := (size.Width - width) / 2
+	x := round((size.Width - width) / 2)
 	t.left, t.colWidth = x, width
 	t.tops = t.tops[:0]
 	y := gap5
@@ -202,13 +204,17 @@ func (t *transcript) restyle() {
 }
 
 func (t *transcript) CreateRenderer() fyne.WidgetRenderer {
-	d := &drawing{objects: []fyne.CanvasObject{t.scroll, t.empty, t.jump}}
+	d := &drawing{objects: []fyne.CanvasObject{t.scroll, t.greet, t.jump}}
 	d.min = func() fyne.Size { return fyne.NewSize(200, 100) }
 	d.layout = func(s fyne.Size) {
-		setVisible(t.empty, len(t.turns) == 0)
+		setVisible(t.greet, len(t.turns) == 0)
 		setVisible(t.scroll, len(t.turns) > 0)
+		t.adjusting = true
 		t.scroll.Resize(s)
-		place(t.empty, 0, 0, s.Width, s.Height)
+		t.adjusting = false
+		t.empty.fit(s)
+		t.greet.Resize(s)
+		t.greet.Refresh()
 		place(t.jump, (s.Width-34)/2, s.Height-34-gap2, 34, 34)
 		t.arrange()
 	}

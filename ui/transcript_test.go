@@ -151,12 +151,12 @@ func TestTurnActions(t *testing.T) {
 		Sample:    func(i int) { log = append(log, fmt.Sprint("sample ", i)) },
 	})
 	w.SetSamples([]Sample{{Caption: "a"}, {Caption: "b", Image: flat(20, 10, rgb(0x113355))}})
-	if !w.transcript.empty.Visible() {
+	if !w.transcript.greet.Visible() {
 		t.Fatal("no greeting")
 	}
 	test.Tap(w.transcript.empty.cards[1])
 	w.PutTurn(Turn{ID: 4, Question: "?", Answer: "!", State: TurnDone, Images: []image.Image{flat(30, 20, rgb(1)), flat(20, 30, rgb(2))}})
-	if w.transcript.empty.Visible() {
+	if w.transcript.greet.Visible() {
 		t.Fatal("the greeting stays")
 	}
 	v := w.transcript.turns[0]
@@ -168,7 +168,7 @@ func TestTurnActions(t *testing.T) {
 		t.Error(got)
 	}
 	w.SetTurns(nil)
-	if !w.transcript.empty.Visible() {
+	if !w.transcript.greet.Visible() {
 		t.Error("a new chat has no greeting")
 	}
 }
