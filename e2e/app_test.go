@@ -6,6 +6,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"image"
 	"os"
@@ -76,6 +77,12 @@ func start(t *testing.T, o options) *galago {
 	}
 	t.Cleanup(screen.Close)
 	home := t.TempDir()
+	screen.Move(0, 0) // away from what the pointer would light up
+	// The likeliest answer each time; everything else is as on the first start.
+	settings := filepath.Join(home, "config", "galago", "settings.json")
+	if err := errors.Join(os.MkdirAll(filepath.Dir(settings), 0o700), os.WriteFile(settings, []byte(`{"temperature": 0}`), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	g := &galago{t: t, screen: screen, ended: make(chan struct{}), state: filepath.Join(home, "state.jsonl")}
 	g.cmd = exec.Command(filepath.Join(binaries, "galago"))
 	g.cmd.Stderr = &g.stderr
@@ -345,6 +352,31 @@ func parent(pid int) int {
 
 // alive reports whether a process has not ended.
 func alive(pid int) bool { return parent(pid) != 0 }
+
+// send presses the button at the right end of the composer, which is 720 wide and in the middle above the gauge.
+func (g *galago) send() {
+	x, _ := g.window.Center()
+	g.screen.Click(x+318, g.window.Rect.Max.Y-97)
+}
+
+// clearCache presses the button at the lower right corner.
+func (g *galago) clearCache() {
+	g.screen.Click(g.window.Rect.Max.X-60, g.window.Rect.Max.Y-28)
+}
+
+// cancel presses Escape and returns how the turn ended.
+func (g *galago) cancel(turn uint64) event {
+	g.t.Helper()
+	from, begin := g.now(), time.Now()
+	g.do(g.screen.Key(desktop.Escape))
+	e := g.turnFrom(from, turn, "cancelled", "done", "failed")
+	took := time.Since(begin)
+	g.t.Logf("%q ended %v after Escape", e.Question, took.Round(time.Millisecond))
+	if took > 2*time.Second { // half a second is promised; the rest is for a machine that is busy with other tests
+		g.t.Errorf("cancelling %q took %v", e.Question, took)
+	}
+	return e
+}
 
 // retry finds the button of the only, failed turn as someone without a mouse does: Tab until the focus is in the
 // transcript, then Enter, until the turn is answered again.

@@ -45,7 +45,7 @@ func (b *slowBackend) Hello() protocol.Hello {
 func (b *slowBackend) Steps() uint64 { return b.steps.Add(1) }
 
 func (b *slowBackend) Load(context.Context, protocol.Load, func(protocol.Progress)) (protocol.Loaded, error) {
-	return protocol.Loaded{Name: "Slow", Description: "slow test engine", Context: 4096, ContextTrain: 4096, Device: "CPU",
+	return protocol.Loaded{Name: "Slow", Description: "qwen3vl 8M Q8_0", Context: 4096, ContextTrain: 4096, Device: "CPU",
 		Vision: protocol.Vision{Enabled: true, Projector: "qwen3vl_merger", Factor: 32, MinTokens: 4, MaxTokens: 256}}, nil
 }
 

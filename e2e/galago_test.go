@@ -72,8 +72,7 @@ func TestTwoQuestionsQueuedAreBothAnswered(t *testing.T) {
 	g.wait("two questions wait", 0, func(e event) bool { return e.Event == "queue" && e.Waiting == 2 })
 	g.shot("queue")
 
-	g.do(g.screen.Key(desktop.Escape))
-	if e := g.turn(long, "cancelled", "done", "failed"); e.State != "cancelled" || !says(e.Answer, "1 2") {
+	if e := g.cancel(long); e.State != "cancelled" || !says(e.Answer, "1 2") {
 		t.Errorf("the cancelled answer: %+v", e)
 	}
 	for turn, question := range map[uint64]string{second: "second", third: "third"} {
@@ -88,21 +87,21 @@ func TestCancelInEveryPhaseThenTheNextQuestionWorks(t *testing.T) {
 	picture := save(t, "circle.png", circle(red))
 	engine := g.worker()
 	for _, c := range []struct {
-		question, state string
-		answer          string // what must be kept of it
+		question     string
+		phase, state string // when it is cancelled
+		answer       string // what must be kept of it
 	}{
-		{askEncode, "working", ""},
-		{askPrompt, "working", ""},
-		{askCount, "streaming", "1 "},
+		{askEncode, "picture", "working", ""},
+		{askPrompt, "question", "working", ""},
+		{askCount, "", "streaming", "1 "},
 	} {
 		g.attach(picture)
 		turn := g.ask(c.question)
 		g.wait(c.question+" is under way", 0, func(e event) bool {
-			return e.Event == "turn" && e.ID == turn && e.State == c.state && (e.Phase != "" || e.Answer != "")
+			return e.Event == "turn" && e.ID == turn && e.State == c.state && says(e.Phase, c.phase)
 		})
 		g.shot("cancel-" + strings.Fields(c.question)[0])
-		g.do(g.screen.Key(desktop.Escape))
-		if e := g.turn(turn, "cancelled", "done", "failed"); e.State != "cancelled" || !strings.HasPrefix(e.Answer, c.answer) {
+		if e := g.cancel(turn); e.State != "cancelled" || !strings.HasPrefix(e.Answer, c.answer) {
 			t.Errorf("%s: %+v", c.question, e)
 		}
 		g.wantAnswer(g.ask("next after "+c.question), "next after "+c.question)
@@ -120,8 +119,7 @@ func TestCancelAnEngineThatHangs(t *testing.T) {
 	g.attach(save(t, "circle.png", circle(red)))
 	turn := g.ask("What shape is this?")
 	g.wait("something can be cancelled", 0, func(e event) bool { return e.Event == "busy" && e.Busy })
-	g.do(g.screen.Key(desktop.Escape))
-	if e := g.turn(turn, "cancelled", "done", "failed"); e.State != "cancelled" {
+	if e := g.cancel(turn); e.State != "cancelled" {
 		t.Errorf("%+v", e)
 	}
 	g.until("the engine that hangs is gone", func() bool { return !alive(engine) })
@@ -149,8 +147,7 @@ func TestEngineKilledWhileAnswering(t *testing.T) {
 	retried := g.now()
 	g.retry(turn)
 	g.turnFrom(retried, turn, "streaming")
-	g.do(g.screen.Key(desktop.Escape))
-	g.turnFrom(retried, turn, "cancelled")
+	g.cancel(turn)
 
 	g.wantAnswer(g.ask("still there?"), "still there?")
 	if now := g.worker(); now == engine {
@@ -162,15 +159,26 @@ func TestNoEngineSurvivesTheWindow(t *testing.T) {
 	for _, c := range []struct {
 		name string
 		slow bool
-	}{{"real engine", false}, {"engine at work", true}} {
+		end  func(g *galago) error
+	}{
+		{"killed", false, func(g *galago) error { return g.cmd.Process.Kill() }},
+		{"killed while the engine works", true, func(g *galago) error { return g.cmd.Process.Kill() }},
+		{"closed", false, func(g *galago) error { return g.screen.Key(desktop.F4, desktop.Alt) }},
+		{"closed while the engine works", true, func(g *galago) error { return g.screen.Key(desktop.F4, desktop.Alt) }},
+	} {
 		t.Run(c.name, func(t *testing.T) {
 			g := start(t, options{slow: c.slow})
 			engine := g.worker()
 			if c.slow {
 				g.turn(g.ask(askHang), "streaming")
 			}
-			g.do(g.cmd.Process.Kill())
-			g.do(desktop.Until(patience, "the engine ends with the window", func() bool { return !alive(engine) }))
+			g.do(c.end(g))
+			g.do(desktop.Until(patience, "the window is gone", func() bool { return !alive(g.cmd.Process.Pid) }))
+			g.do(desktop.Until(patience, "the engine is gone", func() bool { return !alive(engine) }))
+			<-g.ended
+			if state := g.cmd.ProcessState; strings.HasPrefix(c.name, "closed") && !state.Success() {
+				t.Errorf("the window ended with %v", state)
+			}
 		})
 	}
 }
@@ -233,6 +241,36 @@ func TestFileThatVanishesBeforeSendIsStillAnswered(t *testing.T) {
 	g.attach(path)
 	g.do(os.Remove(path))
 	g.wantAnswer(g.ask("What shape is this?"), "circle")
+}
+
+func TestSampleIsOneClickAway(t *testing.T) {
+	g := start(t, options{})
+	g.shot("first-start")
+	from := g.now()
+	g.screen.Click(g.window.Center()) // the second of three cards
+	g.wait("the sample is in the composer", from, func(e event) bool {
+		return e.Event == "attachments" && len(e.Items) == 1 && e.Items[0].Info != ""
+	})
+	g.shot("sample")
+	g.send() // its question is in the composer already
+	e := g.wait("the question is in the transcript", from, func(e event) bool { return e.Event == "turn" && e.Question != "" })
+	if answer := g.answered(e.ID).Answer; answer == "" {
+		t.Error("the answer is empty")
+	}
+	g.shot("sample-answered")
+}
+
+func TestClearCacheSaysWhatCameBackAndTheNextQuestionWorks(t *testing.T) {
+	g := start(t, options{})
+	g.attach(save(t, "circle.png", circle(red)))
+	g.wantAnswer(g.ask("What shape is this?"), "circle")
+	from := g.now()
+	g.clearCache()
+	g.wait("the window says what came back", from, func(e event) bool { return e.Event == "notify" && says(e.Text, "cleared") })
+	again := g.wantAnswer(g.ask("And what colour is it?"), "red")
+	if figure(again, "reused") {
+		t.Errorf("figures %q: something was reused after the cache was cleared", again.Figures)
+	}
 }
 
 const nvmlScript = `

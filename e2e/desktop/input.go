@@ -21,6 +21,8 @@ const (
 	Escape    xproto.Keysym = 0xFF1B
 	Tab       xproto.Keysym = 0xFF09
 	BackSpace xproto.Keysym = 0xFF08
+	F4        xproto.Keysym = 0xFFC1
+	Alt       xproto.Keysym = 0xFFE9
 	Shift     xproto.Keysym = 0xFFE1
 	Control   xproto.Keysym = 0xFFE3
 )
