@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"encoding/binary"
 	"image/color"
 
 	"fyne.io/fyne/v2"
@@ -174,8 +175,29 @@ func (l *look) Color(name fyne.ThemeColorName, v fyne.ThemeVariant) color.Color 
 	return theme.DefaultTheme().Color(name, v)
 }
 
-// goMono replaces Fyne's monospaced font, whose line is so low that underscores are cut off at 1x.
-var goMono = fyne.NewStaticResource("GoMono.ttf", gomono.TTF)
+// goMono replaces Fyne's monospaced font, in which underscores are cut off at 1x.
+var goMono = fyne.NewStaticResource("GoMono.ttf", withDescent(gomono.TTF, 0.30))
+
+// withDescent returns a TrueType font whose lines reach lower, by a share of its size. Fyne cuts text at the line's
+// lower edge after rounding, which takes a row of pixels from a g where the font leaves no room to spare.
+func withDescent(font []byte, share float64) []byte {
+	const unitsPerEm, descender = 18, 6 // places in the tables head and hhea
+	be := binary.BigEndian
+	head, hhea := 0, 0
+	for i := range int(be.Uint16(font[4:])) {
+		entry := font[12+16*i:]
+		switch string(entry[:4]) {
+		case "head":
+			head = int(be.Uint32(entry[8:]))
+		case "hhea":
+			hhea = int(be.Uint32(entry[8:]))
+		}
+	}
+	out := append([]byte(nil), font...)
+	em := float64(be.Uint16(font[head+unitsPerEm:]))
+	be.PutUint16(out[hhea+descender:], uint16(int16(-share*em)))
+	return out
+}
 
 // Font implements fyne.Theme.
 func (l *look) Font(style fyne.TextStyle) fyne.Resource {
