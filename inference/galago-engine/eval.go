@@ -97,7 +97,7 @@ func (e *examiner) examine(ctx context.Context, item demoeval.Item) error {
 	}
 	var messages []inference.Message
 	for i, turn := range item.Turns {
-		m := inference.Message{Role: "user", Text: turn.Q}
+		m := inference.Message{Role: "user", Text: turn.Question}
 		if i == 0 {
 			m.Images = pictures
 		}
@@ -110,7 +110,7 @@ func (e *examiner) examine(ctx context.Context, item demoeval.Item) error {
 		right, iou := demoeval.Score(turn, answer.Text)
 		e.table.Add(turn, right, iou)
 		if !right && e.wrong != nil {
-			e.wrong.Encode(map[string]any{"images": item.Images, "kind": turn.Kind, "q": turn.Q, "expect": turn.Expect, "answer": answer.Text})
+			e.wrong.Encode(map[string]any{"images": item.Images, "kind": turn.Kind, "q": turn.Question, "expect": turn.Expect, "answer": answer.Text})
 		}
 	}
 	return nil
