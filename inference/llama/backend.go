@@ -85,14 +85,10 @@ func (b *Backend) Load(ctx context.Context, l protocol.Load, progress func(proto
 	return b.loaded, nil
 }
 
-// watch lets the callbacks see that ctx ended, until stop is called.
+// watch lets the callbacks see when ctx ends, until stop is called.
 func watch(ctx context.Context) (stop func()) {
-	cancelled.Store(ctx.Err() != nil)
-	end := context.AfterFunc(ctx, func() { cancelled.Store(true) })
-	return func() {
-		end()
-		cancelled.Store(false)
-	}
+	running.Store(&ctx)
+	return func() { running.Store(nil) }
 }
 
 func (b *Backend) load(l protocol.Load, progress func(protocol.Progress)) error {

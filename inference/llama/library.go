@@ -5,6 +5,7 @@
 package llama
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"os"
@@ -38,14 +39,20 @@ type library struct {
 // The callbacks that llama.cpp calls. Each takes a slot of the process for good, so they are made once and
 // look at these variables.
 var (
-	cancelled atomic.Bool   // what is running should stop
-	steps     atomic.Uint64 // see worker.Backend
-	onLoad    func(float32) // owned by the Backend's goroutine, which runs the load
-	lastWords func(string)  // set once, before anything can abort
+	running   atomic.Pointer[context.Context] // of what is computed now; when it has ended, that should stop
+	steps     atomic.Uint64                   // see worker.Backend
+	onLoad    func(float32)                   // owned by the Backend's goroutine, which runs the load
+	lastWords func(string)                    // set once, before anything can abort
 	callbacks struct {
 		log, abort, decodeAbort, modelLoad, mmprojLoad, encode uintptr
 	}
 )
+
+// shouldStop is asked by llama.cpp's threads.
+func shouldStop() bool {
+	ctx := running.Load()
+	return ctx != nil && (*ctx).Err() != nil
+}
 
 // Libraries is the folder of llama.cpp's libraries: GALAGO_LIB, or the folder lib beside this program.
 func Libraries() string {
@@ -107,7 +114,7 @@ func bind(dir string, words func(string)) (*library, error) {
 	})
 	callbacks.decodeAbort = purego.NewCallback(func(_ uintptr) bool {
 		steps.Add(1)
-		return cancelled.Load()
+		return shouldStop()
 	})
 	callbacks.modelLoad = purego.NewCallback(loadProgress)
 	callbacks.mmprojLoad = purego.NewCallback(loadProgress)
@@ -140,10 +147,10 @@ func loadProgress(progress float32, _ uintptr) bool {
 	if onLoad != nil {
 		onLoad(progress)
 	}
-	return !cancelled.Load()
+	return !shouldStop()
 }
 
-// encodeCheck is how many nodes of a picture's graph are computed between two looks at cancelled: each look waits
+// encodeCheck is how many nodes of a picture's graph are computed between two looks whether to stop: each look waits
 // for the device, so not at every node.
 const encodeCheck = 16
 
@@ -157,7 +164,7 @@ func encodeProgress(_ uintptr, ask bool, _ uintptr) bool {
 		return encodeNodes%encodeCheck == 0
 	}
 	steps.Add(1)
-	return !cancelled.Load()
+	return !shouldStop()
 }
 
 // positions are the M-RoPE places of a picture's tokens, the first at pos0.

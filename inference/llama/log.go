@@ -18,11 +18,19 @@ const logLines = 20
 
 var log logTail
 
-// add writes everything to standard error, which the service keeps, and remembers what matters.
+// ggml's log levels that matter here.
+const (
+	levelDebug = 1
+	levelWarn  = 3
+)
+
+// add writes all but debugging to standard error, which the service keeps, and remembers what matters.
 func (l *logTail) add(level int32, text string) {
+	if level == levelDebug {
+		return
+	}
 	os.Stderr.WriteString(text)
-	const warn = 3
-	if level < warn || strings.TrimSpace(text) == "" {
+	if level < levelWarn || strings.TrimSpace(text) == "" {
 		return
 	}
 	l.mu.Lock()
