@@ -105,20 +105,26 @@ func (g *gaugeBar) CreateRenderer() fyne.WidgetRenderer {
 	return d
 }
 
-// bytesOf writes an amount and its whole in the unit that fits the whole: "4.5", "5.6 GiB".
+// bytesOf writes an amount and its whole. The whole has the unit that fits it, and the amount the same one, "4.5",
+// "5.6 GiB", or its own where that one is too large to tell anything: "46 MiB", "23.5 GiB".
 func bytesOf(part, whole uint64) (string, string) {
-	unit, name := float64(1<<30), "GiB"
 	if whole < 1<<30 {
-		unit, name = 1<<20, "MiB"
+		return fmt.Sprintf("%.0f", mebibytes(part)), fmt.Sprintf("%.0f MiB", mebibytes(whole))
 	}
-	number := func(b uint64) string {
-		v := float64(b) / unit
-		if unit == 1<<20 || v >= 100 {
-			return fmt.Sprintf("%.0f", v)
-		}
-		return fmt.Sprintf("%.1f", v)
+	if part < 1<<30 {
+		return fmt.Sprintf("%.0f MiB", mebibytes(part)), gibibytes(whole) + " GiB"
 	}
-	return number(part), number(whole) + " " + name
+	return gibibytes(part), gibibytes(whole) + " GiB"
+}
+
+func mebibytes(b uint64) float64 { return float64(b) / (1 << 20) }
+
+func gibibytes(b uint64) string {
+	v := float64(b) / (1 << 30)
+	if v >= 100 {
+		return fmt.Sprintf("%.0f", v)
+	}
+	return fmt.Sprintf("%.1f", v)
 }
 
 // size writes one amount with its own unit.

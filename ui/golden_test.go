@@ -129,7 +129,7 @@ func TestBytesOf(t *testing.T) {
 	for _, c := range []struct {
 		part, whole uint64
 		want        string
-	}{{4608 * mib, 5734 * mib, "4.5 of 5.6 GiB"}, {100 * mib, 900 * mib, "100 of 900 MiB"}, {0, 6144 * mib, "0.0 of 6.0 GiB"}, {200 << 30, 250 << 30, "200 of 250 GiB"}} {
+	}{{4608 * mib, 5734 * mib, "4.5 of 5.6 GiB"}, {100 * mib, 900 * mib, "100 of 900 MiB"}, {0, 6144 * mib, "0 MiB of 6.0 GiB"}, {48 * mib, 24064 * mib, "48 MiB of 23.5 GiB"}, {200 << 30, 250 << 30, "200 of 250 GiB"}} {
 		p, w := bytesOf(c.part, c.whole)
 		if got := p + " of " + w; got != c.want {
 			t.Errorf("%d of %d: %q, want %q", c.part, c.whole, got, c.want)
