@@ -10,7 +10,7 @@ type Actions struct {
 	Send        func(text string)              // Enter or the Send button; the composer is emptied by SetComposerText, not by itself
 	Cancel      func()                         // Esc or the Cancel button: the running answer
 	Attach      func(paths []string)           // files dropped, chosen in the dialog, or pasted as paths
-	AttachImage func(name string, data []byte) // a picture pasted from the clipboard, encoded
+	AttachImage func(name string, data []byte) // a picture pasted from the clipboard, encoded; unused while Fyne pastes text only
 	Detach      func(attachment uint64)        // the cross on a thumbnail
 	Unqueue     func(turn uint64)              // the cross on a waiting question
 	Retry       func(turn uint64)
@@ -116,7 +116,7 @@ type Banner struct {
 	Problem bool // an error, not a hint
 	Detail  string
 	Label   string // of its button, empty for none
-	Do      func()
+	Do      func() // nil on a problem: Actions.Reload
 }
 
 // Sample is a picture of the empty state that can be clicked.

@@ -3,6 +3,7 @@ package ui
 import (
 	"math"
 	"strings"
+	"unicode"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -95,6 +96,7 @@ type flower struct {
 	used       float32
 	space      *piece // between the two
 	before     string // of the line being filled
+	last       rune   // read, 0 after a space
 }
 
 func (w *flower) add(style int, text string) {
@@ -110,7 +112,7 @@ func (w *flower) add(style int, text string) {
 		w.endGroup()
 		if text[i] == '\n' {
 			w.endLine()
-			w.before = "\n"
+			w.before, w.last = "\n", 0
 		} else {
 			w.spaceAfter(style, text[i])
 		}
@@ -118,13 +120,50 @@ func (w *flower) add(style int, text string) {
 	}
 }
 
+// longPiece limits what is measured at once, in bytes: fitting a long piece would measure it again and again.
+const longPiece = 120
+
+// word reads text without spaces. It may still be broken between the characters of scripts that have no spaces.
 func (w *flower) word(style int, text string) {
+	start := 0
+	for i, r := range text {
+		switch {
+		case mayBreak(w.last, r):
+			w.append(style, text[start:i])
+			w.endGroup()
+			start = i
+		case i-start >= longPiece:
+			w.append(style, text[start:i])
+			start = i
+		}
+		w.last = r
+	}
+	w.append(style, text[start:])
+}
+
+// mayBreak says whether a line may end between two characters that no space separates.
+func mayBreak(a, b rune) bool {
+	if a == 0 || !spaceless(a) && !spaceless(b) {
+		return false
+	}
+	return !unicode.In(b, unicode.Pe, unicode.Pf, unicode.Po, unicode.Mn, unicode.Lm) && !unicode.In(a, unicode.Ps, unicode.Pi)
+}
+
+func spaceless(r rune) bool {
+	return r >= 0x2E80 && unicode.In(r, unicode.Han, unicode.Hiragana, unicode.Katakana, unicode.Po, unicode.Pe, unicode.Ps)
+}
+
+func (w *flower) append(style int, text string) {
+	if text == "" {
+		return
+	}
 	p := piece{style: style, text: text, w: w.face.measure(text, w.spans[style])}
 	w.group = append(w.group, p)
 	w.groupWidth += p.w
 }
 
 func (w *flower) spaceAfter(style int, c byte) {
+	w.last = 0
 	text := " "
 	if c == '\t' {
 		text = "    "
@@ -146,7 +185,9 @@ func (w *flower) endGroup() {
 	}
 	if len(w.current) > 0 && w.used+gap+w.groupWidth > w.width {
 		w.endLine()
-		w.before = " "
+		if gap > 0 {
+			w.before = " "
+		}
 	}
 	if w.space != nil && (len(w.current) > 0 || w.before != " ") {
 		w.current = append(w.current, *w.space)

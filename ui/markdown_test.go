@@ -123,6 +123,16 @@ func TestFlow(t *testing.T) {
 	if got := b.String(); got != "some words and averyveryveryverylongwordthatfitsnowhere, then bolder." {
 		t.Errorf("text %q", got)
 	}
+	lines, _ = flow([]span{{text: "棚の上には青いカップが三つ、白いポットが一つ「あります」。"}}, 100, f)
+	if len(lines) < 3 {
+		t.Errorf("a text without spaces fills %d lines", len(lines))
+	}
+	for i, l := range lines {
+		first := []rune(l.runs[0].text)[0]
+		if l.w > 101 || l.before != "" || i > 0 && strings.ContainsRune("、。」", first) {
+			t.Errorf("line %d is %v wide and begins with %q after %q", i, l.w, first, l.before)
+		}
+	}
 	for _, width := range []float32{0, 1, 5} {
 		if lines, h := flow([]span{{text: "two words"}}, width, f); len(lines) == 0 || h <= 0 {
 			t.Errorf("width %v: %d lines", width, len(lines))
@@ -134,11 +144,11 @@ func FuzzProse(f *testing.F) {
 	f.Add(sampleAnswer, 5)
 	f.Add("| a |\n|-|\n|||", 1)
 	f.Add("- - - 1. > ```", 3)
+	test.NewTempApp(f).Settings().SetTheme(newLook("dark"))
 	f.Fuzz(func(t *testing.T, source string, cut int) {
 		if len(source) > 2000 {
 			t.Skip()
 		}
-		test.NewTempApp(t)
 		p := newProse()
 		p.heightFor(200)
 		if cut > 0 && cut < len(source) {
