@@ -156,13 +156,9 @@ func (r *report) engine(gpus int) {
 // greet starts a worker, takes its first frame and lets it go.
 func greet() (protocol.Hello, error) {
 	var hello protocol.Hello
-	exe, err := os.Executable()
-	if err != nil {
-		return hello, err
-	}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, exe, "worker")
+	cmd := exec.CommandContext(ctx, self(), "worker")
 	var words strings.Builder
 	cmd.Stderr = &words
 	stdin, err1 := cmd.StdinPipe()

@@ -8,6 +8,7 @@ import (
 	"os/signal"
 	"time"
 
+	"galago/inference"
 	"galago/inference/llama"
 	"galago/inference/protocol"
 	workerloop "galago/inference/worker"
@@ -35,11 +36,20 @@ func worker() int {
 		fmt.Fprintln(os.Stderr, "galago-engine worker:", err)
 		return failHello(out, err)
 	}
-	if err := workerloop.Loop(in, out, backend); err != nil {
+	if err := workerloop.Loop(in, out, named{backend}); err != nil {
 		fmt.Fprintln(os.Stderr, "galago-engine worker:", err)
 		return exitFailed
 	}
 	return exitOK
+}
+
+// named is a backend whose Hello says which Galago it belongs to.
+type named struct{ *llama.Backend }
+
+func (n named) Hello() protocol.Hello {
+	hello := n.Backend.Hello()
+	hello.Engine = version
+	return hello
 }
 
 // failHello tells the service why there will be no model: Hello, so that it knows who speaks, then Failed.
@@ -67,8 +77,11 @@ func (w *watchedReader) Read(p []byte) (int, error) {
 	return n, err
 }
 
-// self is this program, which is also its own worker.
+// self is the program that is started as the worker: this one, or what inference.EngineEnv names.
 func self() string {
+	if path := os.Getenv(inference.EngineEnv); path != "" {
+		return path
+	}
 	exe, err := os.Executable()
 	if err != nil {
 		return "" // the service looks by itself

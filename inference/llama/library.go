@@ -72,7 +72,7 @@ func Libraries() string {
 // open loads the libraries from dir and registers every backend in it.
 func open(dir string, words func(string)) (*library, error) {
 	missing := func(err error) error {
-		return &worker.Failure{Code: protocol.CodeEngineMissing, Op: "load llama.cpp's libraries from " + dir, Detail: err.Error()}
+		return &worker.Failure{Code: loaderCode(err), Op: "load llama.cpp's libraries from " + dir, Detail: err.Error()}
 	}
 	for _, name := range []string{"ggml-base", "ggml", "llama", "mtmd"} {
 		if _, err := os.Stat(loader.GetLibraryFilename(dir, name)); err != nil {
@@ -99,6 +99,21 @@ func open(dir string, words func(string)) (*library, error) {
 		return nil, missing(errors.New("no backend could be loaded: not even the CPU's (libggml-cpu-*)"))
 	}
 	return lib, nil
+}
+
+// loaderCode tells a library that is missing or broken from one for which there is no room. The dynamic loader says
+// "failed to map segment" in both cases; where mounting forbids running programs, it names the permission too.
+func loaderCode(err error) protocol.Code {
+	said := strings.ToLower(err.Error())
+	if strings.Contains(said, "operation not permitted") {
+		return protocol.CodeEngineMissing
+	}
+	for _, sign := range []string{"failed to map segment", "cannot allocate memory", "cannot map zero-fill", "cannot create shared object descriptor"} {
+		if strings.Contains(said, sign) {
+			return protocol.CodeOutOfMemory
+		}
+	}
+	return log.orMemory(protocol.CodeEngineMissing)
 }
 
 // bind makes the callbacks and finds the functions that yzma leaves out.

@@ -45,6 +45,7 @@ type loop struct {
 	id      uint64
 	active  bool
 	early   map[uint64]bool // cancelled before their turn came
+	last    uint64          // the newest request that is over; the service counts them upwards
 	ended   bool
 }
 
@@ -79,8 +80,8 @@ func (l *loop) cancel(id uint64) {
 		l.current()
 		return
 	}
-	if id == 0 {
-		return // the load is over: nothing to stop
+	if id <= l.last {
+		return // it is over, or was a load: nothing to stop
 	}
 	if l.early == nil {
 		l.early = map[uint64]bool{}
@@ -115,6 +116,7 @@ func (l *loop) begin(id uint64) (ctx context.Context, done func()) {
 		beating.Wait() // no heartbeat after the terminal frame
 		l.mu.Lock()
 		l.active = false
+		l.last = max(l.last, id)
 		delete(l.early, id)
 		l.mu.Unlock()
 		cancel()

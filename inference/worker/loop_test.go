@@ -159,6 +159,18 @@ func TestLoopCancelsWhatRuns(t *testing.T) {
 	s.expect(protocol.KindDone)
 }
 
+func TestLoopForgetsACancelThatComesLate(t *testing.T) {
+	l := &loop{backend: &fake{}}
+	for id := range uint64(1000) {
+		_, done := l.begin(id)
+		done()
+		l.cancel(id)
+	}
+	if len(l.early) > 0 {
+		t.Errorf("%d cancels of requests that were over are kept", len(l.early))
+	}
+}
+
 func TestLoopLeavesWhenNobodyListens(t *testing.T) {
 	s := start(t)
 	s.send(protocol.KindAsk, question(1, "wait"))
