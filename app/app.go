@@ -12,6 +12,7 @@ import (
 	fyneapp "fyne.io/fyne/v2/app"
 	"github.com/adrg/xdg"
 
+	_ "galago/app/locale" // before Fyne
 	"galago/inference"
 	"galago/ui"
 	"galago/vram"
@@ -22,7 +23,6 @@ const ID = "app.galago.Galago"
 
 // Run opens the window and returns when it is closed and the engine is gone. Files are attached to the first question.
 func Run(files []string) {
-	quietLocale()
 	state := filepath.Join(xdg.StateHome, "galago")
 	logger, closeLog := openLog(state)
 	defer closeLog()
@@ -51,19 +51,6 @@ func Run(files []string) {
 	window.ShowAndRun()
 	stopWatch()
 	service.Close()
-}
-
-// quietLocale gives Fyne a language where the environment has none: it logs an error for LANG=C.
-func quietLocale() {
-	for _, name := range []string{"LC_ALL", "LC_MESSAGES", "LANG"} {
-		if v := os.Getenv(name); v != "" {
-			if v == "C" || v == "POSIX" || v == "C.UTF-8" || v == "C.utf8" {
-				os.Setenv(name, "en_US.UTF-8")
-			}
-			return
-		}
-	}
-	os.Setenv("LANG", "en_US.UTF-8")
 }
 
 // openLog makes the log and the file to which a crash is written. Without a folder for them there is no log.

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"image"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"galago/inference"
 	"galago/inference/protocol"
@@ -14,32 +16,57 @@ import (
 const (
 	// maxAttachments is how many pictures one question takes. Each is held as pixels, and each costs context.
 	maxAttachments = 16
-	// composerThumb is the longest side of a thumbnail in the composer, in pixels.
+	// composerThumb is the longest side of a thumbnail in the composer, turnThumb of one in the transcript, in pixels:
+	// sharp at twice the usual scale.
 	composerThumb = 160
+	turnThumb     = 720
 )
 
-// reading limits how many files are decoded at a time: a picture of 100 megapixels takes 400 MB.
-var reading = make(chan struct{}, 2)
+// decoding limits how many files are decoded at a time: a picture of 100 megapixels takes 400 MB.
+var decoding = make(chan struct{}, 2)
 
 // attachment is a picture in the composer.
 type attachment struct {
 	id      uint64
 	name    string
+	sample  bool            // put there by Sample, so the next sample takes its place
 	picture *vision.Picture // nil while it is read, or when it cannot be
-	thumb   image.Image
+	thumb   image.Image     // for the composer
+	large   image.Image     // for the transcript
 	err     error
 }
 
-// Attach adds files to the composer. They are read at once: what happens to a file later does not matter.
+// Attach adds files to the composer. They are read at once: what happens to a file later does not matter. Models among
+// them are opened instead.
 func (c *Controller) Attach(paths []string) {
+	paths, models := splitModels(paths)
+	if len(models) > 0 {
+		c.OpenModel(models[0], append(models, "")[1])
+	}
 	if room := maxAttachments - len(c.attachments); len(paths) > room {
-		c.view.Notify(fmt.Sprintf("A question takes %d pictures at most; %d were left out.", maxAttachments, len(paths)-room))
-		paths = paths[:max(room, 0)]
+		left := fmt.Sprintf("%d were left out", len(paths)-room)
+		if len(paths)-room == 1 {
+			left = "one was left out"
+		}
+		c.view.Notify(fmt.Sprintf("A question takes %d pictures at most; %s.", maxAttachments, left))
+		paths = paths[:room]
 	}
 	for _, path := range paths {
 		c.attach(filepath.Base(path), func() (*vision.Picture, error) { return vision.Open(path) })
 	}
 	c.showAttachments()
+}
+
+// splitModels parts files that are called models from the others.
+func splitModels(paths []string) (others, models []string) {
+	for _, path := range paths {
+		if strings.EqualFold(filepath.Ext(path), ".gguf") {
+			models = append(models, path)
+		} else {
+			others = append(others, path)
+		}
+	}
+	return others, models
 }
 
 // AttachImage adds a pasted picture.
@@ -53,31 +80,30 @@ func (c *Controller) AttachImage(name string, data []byte) {
 }
 
 // attach reads one picture off the main goroutine.
-func (c *Controller) attach(name string, open func() (*vision.Picture, error)) {
+func (c *Controller) attach(name string, open func() (*vision.Picture, error)) *attachment {
 	a := &attachment{id: c.id(), name: name}
 	c.attachments = append(c.attachments, a)
 	go func() {
-		reading <- struct{}{}
+		decoding <- struct{}{}
 		p, err := open()
-		var thumb image.Image
+		var thumb, large image.Image
 		if err == nil {
-			thumb = p.Thumbnail(composerThumb, composerThumb)
+			thumb, large = p.Thumbnail(composerThumb, composerThumb), p.Thumbnail(turnThumb, turnThumb)
 		}
-		<-reading
+		<-decoding
 		c.do(func() {
-			a.picture, a.thumb, a.err = p, thumb, err
+			a.picture, a.thumb, a.large, a.err = p, thumb, large, err
 			c.attachmentRead()
 		})
 	}()
+	return a
 }
 
 // attachmentRead shows what was read, and sends the question that waited for it.
 func (c *Controller) attachmentRead() {
 	c.showAttachments()
 	if c.sending != "" && !c.attachmentsReading() {
-		text := c.sending
-		c.sending = ""
-		c.Send(text)
+		c.Send(c.sending)
 	}
 }
 
@@ -136,12 +162,12 @@ func (c *Controller) showAttachments() {
 
 // info is a picture's size and, where the model's grid is known, the size that the model sees and its cost.
 func (c *Controller) info(p *vision.Picture) string {
-	s := fmt.Sprintf("%s × %s", thousands(p.Width), thousands(p.Height))
+	s := fmt.Sprintf("%d × %d", p.Width, p.Height)
 	v := c.status.Loaded.Vision
 	grid := vision.Grid{Factor: v.Factor, MinTokens: v.MinTokens, MaxTokens: v.MaxTokens}
 	if grid.Factor > 0 {
 		w, h := grid.Size(p.Width, p.Height)
-		s += fmt.Sprintf(" → %s × %s · %s tokens", thousands(w), thousands(h), thousands(grid.Tokens(p.Width, p.Height)))
+		s += fmt.Sprintf(" → %d × %d · %s tokens", w, h, thousands(grid.Tokens(p.Width, p.Height)))
 	}
 	if p.Note != "" {
 		s += " · " + p.Note
@@ -149,14 +175,17 @@ func (c *Controller) info(p *vision.Picture) string {
 	return s
 }
 
-// Sample puts a sample picture and its question into the composer.
+// Sample puts a sample picture and its question into the composer, in the place of another sample.
 func (c *Controller) Sample(index int) {
 	if index < 0 || index >= len(c.samples) {
 		return
 	}
+	c.attachments = slices.DeleteFunc(c.attachments, func(a *attachment) bool { return a.sample })
 	s := c.samples[index]
-	c.attachments = nil
-	c.AttachImage(s.File, s.Data)
+	if len(c.attachments) < maxAttachments {
+		c.attach(s.File, func() (*vision.Picture, error) { return vision.Decode(s.File, s.Data) }).sample = true
+	}
+	c.showAttachments()
 	c.view.SetComposerText(s.Question)
 }
 

@@ -5,14 +5,12 @@ package app
 import (
 	"context"
 	"fmt"
-	"image"
 	"strings"
 
 	"galago/app/chat"
 	"galago/assets"
 	"galago/inference"
 	"galago/inference/protocol"
-	"galago/inference/vision"
 	"galago/ui"
 	"galago/vram"
 )
@@ -31,26 +29,38 @@ type Controller struct {
 
 	settings Settings
 	conv     *chat.Conversation
+	shown    map[*chat.Turn]*ui.Turn // the open conversation as the window has it
 	nextID   uint64
 
 	attachments []*attachment
 	sending     string // question that waits for its pictures to be read; empty for none
 
-	waiting []*chat.Turn // in order, not yet submitted
-	active  *request     // nil when nothing of this conversation runs
+	waiting []question // in order, not yet submitted
+	active  *request   // nil when nothing of this conversation runs
+
+	opened    files // being open, being opened, or failed to; the zero value is the built-in model
+	choosing  int   // counts what was chosen, so that a late look into files is known as one
+	restoring bool  // the first load is of the model of last time, and may fall back to the built-in one
+	notice    *ui.Banner
+	banner    *ui.Banner // as the window has it
 
 	status  inference.Status
 	reading vram.Reading
 	peak    uint64
-	gauge   ui.Gauge
-	notice  string // shown as a banner until the next model is opened
+	gauge   ui.Gauge // as the window has it
+}
+
+// question waits to be asked.
+type question struct {
+	turn  *chat.Turn
+	again bool // it was asked before; its old answer stays until it is asked again
 }
 
 // request is the turn that the service works on.
 type request struct {
 	turn   *chat.Turn
 	cancel context.CancelFunc
-	shown  ui.Turn // as the window has it
+	shown  *ui.Turn // as the window has it
 }
 
 // Params are what a Controller is built from.
@@ -61,11 +71,12 @@ type Params struct {
 	SettingsPath string
 }
 
-// NewController reads the settings and finds the built-in model. SetView and Start come next.
+// NewController finds the built-in model. Start comes next, when there is a window.
 func NewController(p Params) *Controller {
 	c := &Controller{
 		do: p.Do, client: p.Client, copy: p.Copy, settingsPath: p.SettingsPath,
-		conv: &chat.Conversation{}, settings: defaultSettings(), samples: assets.Samples(),
+		conv: &chat.Conversation{}, shown: map[*chat.Turn]*ui.Turn{},
+		settings: defaultSettings(), samples: assets.Samples(),
 	}
 	c.demo, c.demoErr = assets.DemoModel()
 	return c
@@ -107,7 +118,8 @@ func (c *Controller) Start(view ui.View) {
 	c.view.SetTurns(nil)
 	status := &latest[inference.Status]{do: c.do, handle: c.showStatus}
 	c.client.Watch(status.put)
-	c.openModel()
+	c.restoring = c.settings.Model != ""
+	c.open(files{c.settings.Model, c.settings.MMProj})
 }
 
 // sentence starts an error with a capital letter and ends it with a full stop.
@@ -132,57 +144,66 @@ func (c *Controller) id() uint64 {
 // Send asks a question about the composer's pictures. While one of them is still being read the question waits for it.
 func (c *Controller) Send(text string) {
 	text = strings.TrimSpace(text)
-	if text == "" {
-		c.view.Notify("Type a question first.")
-		return
-	}
+	c.sending = ""
 	switch {
-	case c.status.State == inference.StateStopped && c.demoErr != nil && c.settings.Model == "":
+	case text == "":
+		c.view.Notify("Type a question first.")
+	case c.opened == files{} && c.demoErr != nil:
 		c.view.Notify("No model is open. Open one first.")
-		return
 	case c.attachmentProblem():
 		c.view.Notify("Remove the picture that cannot be used, then send again.")
-		return
 	case c.attachmentsReading():
 		c.sending = text
 		c.view.Notify("The question goes out as soon as the picture is read.")
-		return
+	default:
+		c.ask(text)
 	}
-	turn := &chat.Turn{ID: c.id(), Question: text, State: chat.Waiting}
-	for _, a := range c.attachments {
-		turn.Images = append(turn.Images, a.picture)
-	}
-	c.attachments = nil
-	c.sending = ""
-	c.view.SetComposerText("")
-	c.showAttachments()
-	c.conv.Turns = append(c.conv.Turns, turn)
-	c.enqueue(turn)
+	c.showBusy()
 }
 
-// enqueue lets a turn wait for its place. A conversation asks one question at a time: the next one's request must
+// ask makes a turn of the composer's text and pictures, and empties the composer.
+func (c *Controller) ask(text string) {
+	turn := &chat.Turn{ID: c.id(), Question: text}
+	shown := &ui.Turn{ID: turn.ID, Question: text, Progress: -1}
+	for _, a := range c.attachments {
+		turn.Images = append(turn.Images, a.picture)
+		shown.Images = append(shown.Images, a.large)
+	}
+	c.conv.Turns = append(c.conv.Turns, turn)
+	c.shown[turn] = shown
+	c.attachments = nil
+	c.view.SetComposerText("")
+	c.showAttachments()
+	c.view.PutTurn(*shown)
+	c.enqueue(question{turn: turn})
+}
+
+// enqueue lets a question wait for its place. A conversation asks one question at a time: the next one's request must
 // hold the answer of the one before.
-func (c *Controller) enqueue(turn *chat.Turn) {
-	c.waiting = append(c.waiting, turn)
-	c.view.PutTurn(c.turnView(turn))
+func (c *Controller) enqueue(q question) {
+	c.waiting = append(c.waiting, q)
 	c.next()
 }
 
-// next submits the first waiting turn when nothing runs.
+// next submits the first waiting question when nothing runs.
 func (c *Controller) next() {
 	if c.active == nil && len(c.waiting) > 0 {
-		turn := c.waiting[0]
+		q := c.waiting[0]
 		c.waiting = c.waiting[1:]
-		c.submit(turn)
+		c.submit(q.turn)
 	}
 	c.showQueue()
+	c.showBusy()
 }
 
 func (c *Controller) submit(turn *chat.Turn) {
 	ctx, cancel := context.WithCancel(context.Background())
-	r := &request{turn: turn, cancel: cancel, shown: c.turnView(turn)}
+	r := &request{turn: turn, cancel: cancel, shown: c.shown[turn]}
 	c.active = r
+	turn.Restart()
 	turn.State = chat.Working
+	r.shown.Figures, r.shown.Problem = nil, nil
+	r.phase("Starting", -1)
 	c.put(r)
 	var messages []inference.Message
 	for _, m := range c.conv.Until(turn) {
@@ -195,7 +216,6 @@ func (c *Controller) submit(turn *chat.Turn) {
 		Temperature: float32(c.settings.Temperature),
 		Seed:        c.settings.Seed,
 	}, s.put)
-	c.view.SetBusy(true)
 }
 
 // receive takes a request's news. The window hears of it once, however many there are.
@@ -214,16 +234,18 @@ func (c *Controller) receive(r *request, events []inference.Event) {
 	c.put(r)
 	if over {
 		c.active = nil
-		c.view.SetBusy(false)
 		c.next()
 	}
 }
+
+// showBusy offers Cancel while there is something that it would stop.
+func (c *Controller) showBusy() { c.view.SetBusy(c.active != nil || c.sending != "") }
 
 // put shows the active turn.
 func (c *Controller) put(r *request) {
 	r.shown.State = viewState(r.turn.State)
 	r.shown.Answer = r.turn.Answer()
-	c.view.PutTurn(r.shown)
+	c.view.PutTurn(*r.shown)
 }
 
 // apply changes the turn by one event.
@@ -290,81 +312,60 @@ func viewState(s chat.State) ui.TurnState {
 	}[s]
 }
 
-// turnView is a turn as the window shows it first; figures and problems come with events.
-func (c *Controller) turnView(t *chat.Turn) ui.Turn {
-	v := ui.Turn{ID: t.ID, Question: t.Question, Answer: t.Answer(), State: viewState(t.State), Progress: -1}
-	for _, p := range t.Images {
-		v.Images = append(v.Images, c.thumbnail(p))
-	}
-	return v
-}
-
-// turnThumb is the longest side of a picture in the transcript, in pixels: sharp at twice the usual scale.
-const turnThumb = 720
-
-func (c *Controller) thumbnail(p *vision.Picture) image.Image {
-	return p.Thumbnail(turnThumb, turnThumb)
-}
-
 func (c *Controller) showQueue() {
 	var turns []ui.Turn
-	for _, t := range c.waiting {
-		turns = append(turns, ui.Turn{ID: t.ID, Question: t.Question, State: ui.TurnWaiting, Progress: -1})
+	for _, q := range c.waiting {
+		turns = append(turns, c.waitingView(q))
 	}
 	c.view.SetQueue(turns)
 }
 
-// Cancel stops the running answer; what it wrote is kept.
+// waitingView is a question in the queue; of one that is asked again, the old answer is still there to read.
+func (c *Controller) waitingView(q question) ui.Turn {
+	v := *c.shown[q.turn]
+	v.State, v.Problem = ui.TurnWaiting, nil
+	return v
+}
+
+// Cancel stops the running answer; what it wrote is kept. A question that waits for its pictures stays in the composer.
 func (c *Controller) Cancel() {
 	c.sending = ""
 	if c.active != nil {
 		c.active.cancel()
 	}
+	c.showBusy()
 }
 
-// Unqueue takes a waiting question back: it leaves the conversation, and its text returns to the composer if that is
-// empty of pictures.
+// Unqueue takes a waiting question back: it leaves the conversation, unless it was asked before.
 func (c *Controller) Unqueue(id uint64) {
-	for i, t := range c.waiting {
-		if t.ID != id {
+	for i, q := range c.waiting {
+		if q.turn.ID != id {
 			continue
 		}
 		c.waiting = append(c.waiting[:i:i], c.waiting[i+1:]...)
-		if t.Answer() != "" || c.wasAsked(t) {
-			t.State = chat.Cancelled // of a Retry: the turn stays
-			c.view.PutTurn(c.turnView(t))
+		if q.again {
+			c.view.PutTurn(*c.shown[q.turn])
 		} else {
-			c.remove(t)
+			c.remove(q.turn)
 		}
 		c.showQueue()
 		return
 	}
 }
 
-// wasAsked reports whether later turns stand after t, so that it was asked before and is only waiting again.
-func (c *Controller) wasAsked(t *chat.Turn) bool {
-	for i, u := range c.conv.Turns {
-		if u == t && i+1 < len(c.conv.Turns) {
-			return c.conv.Turns[i+1].State.Over()
-		}
-	}
-	return false
-}
-
 func (c *Controller) remove(t *chat.Turn) {
-	for i, u := range c.conv.Turns {
-		if u == t {
-			c.conv.Turns = append(c.conv.Turns[:i:i], c.conv.Turns[i+1:]...)
-			break
-		}
-	}
+	c.conv.Remove(t)
+	delete(c.shown, t)
 	var views []ui.Turn
 	for _, u := range c.conv.Turns {
-		if c.active != nil && c.active.turn == u {
-			views = append(views, c.active.shown)
-			continue
+		views = append(views, *c.shown[u])
+	}
+	for _, q := range c.waiting {
+		for i := range views {
+			if views[i].ID == q.turn.ID {
+				views[i] = c.waitingView(q)
+			}
 		}
-		views = append(views, c.turnView(u))
 	}
 	c.view.SetTurns(views)
 }
@@ -375,8 +376,16 @@ func (c *Controller) Retry(id uint64) {
 	if t == nil || !t.State.Over() {
 		return
 	}
-	t.Restart()
-	c.enqueue(t)
+	for _, q := range c.waiting {
+		if q.turn == t {
+			return
+		}
+	}
+	q := question{turn: t, again: true}
+	if c.active != nil {
+		c.view.PutTurn(c.waitingView(q))
+	}
+	c.enqueue(q)
 }
 
 // Copy puts a turn's answer into the clipboard.
@@ -392,12 +401,12 @@ func (c *Controller) NewChat() {
 	if c.active != nil {
 		c.active.cancel()
 		c.active = nil
-		c.view.SetBusy(false)
 	}
 	c.waiting, c.sending, c.attachments = nil, "", nil
-	c.conv = &chat.Conversation{}
+	c.conv, c.shown = &chat.Conversation{}, map[*chat.Turn]*ui.Turn{}
 	c.view.SetTurns(nil)
 	c.showQueue()
+	c.showBusy()
 	c.showAttachments()
 	c.view.SetComposerText("")
 }
@@ -488,7 +497,7 @@ func thousands(n int) string {
 func (c *Controller) OpenImage(id uint64, index int) {
 	if t := c.conv.Turn(id); t != nil && index >= 0 && index < len(t.Images) {
 		p := t.Images[index]
-		c.view.ShowImage(fmt.Sprintf("%s · %s × %s", p.Name, thousands(p.Width), thousands(p.Height)), p.RGBA)
+		c.view.ShowImage(fmt.Sprintf("%s · %d × %d", p.Name, p.Width, p.Height), p.RGBA)
 	}
 }
 

@@ -13,122 +13,142 @@ import (
 	"galago/ui"
 )
 
-// openModel opens what the settings name, or the built-in model.
-func (c *Controller) openModel() {
-	if c.settings.Model != "" {
-		c.client.Open(inference.Model{Path: c.settings.Model, MMProj: c.settings.MMProj})
-		return
+// files are what a model consists of. The zero value stands for the built-in one.
+type files struct {
+	model  string // path of the GGUF
+	mmproj string // path of its vision projector's GGUF; empty for a model without eyes
+}
+
+// open loads a model in the place of the one that is open.
+func (c *Controller) open(f files) {
+	c.choosing++
+	c.opened = f
+	m := inference.Model{Path: f.model, MMProj: f.mmproj}
+	if f == (files{}) {
+		m = inference.Model{
+			Name: c.demo.Name, Path: c.demo.Model, MMProj: c.demo.MMProj, Context: c.demo.Context,
+			ImageMinTokens: c.demo.ImageMin, ImageMaxTokens: c.demo.ImageMax,
+		}
 	}
-	if c.demoErr != nil {
-		c.view.SetModel(ui.Model{Name: "No model", Loading: -1})
-		c.view.SetBanner(&ui.Banner{Text: sentence(c.demoErr) + " Open a model of your own, or install Galago again.", Problem: true})
-		return
-	}
-	c.client.Open(inference.Model{
-		Name: c.demo.Name, Path: c.demo.Model, MMProj: c.demo.MMProj, Context: c.demo.Context,
-		ImageMinTokens: c.demo.ImageMin, ImageMaxTokens: c.demo.ImageMax,
-	})
+	c.client.Open(m) // without a path, when the built-in model was not found, it only ends what is open
 }
 
 // OpenModel opens a model of the person's own. Which of two files is the model and which the projector is read from
-// the files; a missing partner is looked for in the same folder.
+// the files; a missing partner is looked for in the same folder. It is remembered once it has loaded.
 func (c *Controller) OpenModel(model, mmproj string) {
-	model, mmproj, err := pair(model, mmproj)
-	if err != nil {
-		p := problem(err)
-		c.view.SetBanner(&ui.Banner{Text: strings.TrimSpace(p.Text + " " + p.Action), Problem: true, Detail: p.Detail})
-		return
-	}
-	c.settings.Model, c.settings.MMProj = model, mmproj
-	c.keepSettings()
-	c.notice = ""
-	if mmproj == "" {
-		c.notice = filepath.Base(model) + " is opened for text only: no vision file (mmproj) that fits lies beside it."
-	}
-	c.openModel()
+	c.choosing++
+	choice := c.choosing
+	go func() {
+		f, err := pair(model, mmproj)
+		c.do(func() {
+			if choice == c.choosing { // nothing else was chosen meanwhile
+				c.choseModel(f, err)
+			}
+		})
+	}()
 }
 
-// UseBuiltIn goes back to the built-in model.
+func (c *Controller) choseModel(f files, err error) {
+	c.restoring = false
+	if err != nil {
+		c.notice = problemBanner(err) // what is open stays open
+		c.showBanner()
+		return
+	}
+	c.notice = nil
+	if f.mmproj == "" {
+		c.notice = &ui.Banner{Text: filepath.Base(f.model) + " is opened for text only: no vision file (mmproj) that fits lies beside it."}
+	}
+	c.open(f)
+}
+
+// UseBuiltIn goes back to the built-in model, also at the next start.
 func (c *Controller) UseBuiltIn() {
-	c.settings.Model, c.settings.MMProj, c.notice = "", "", ""
+	if c.demoErr != nil {
+		c.view.Notify(sentence(c.demoErr))
+		return
+	}
+	c.notice, c.restoring = nil, false
+	c.remember(files{})
+	c.open(files{})
+}
+
+// remember keeps which model to open at the next start.
+func (c *Controller) remember(f files) {
+	if c.settings.Model == f.model && c.settings.MMProj == f.mmproj {
+		return
+	}
+	c.settings.Model, c.settings.MMProj = f.model, f.mmproj
 	c.keepSettings()
-	c.openModel()
 }
 
 // Reload opens the model once more, after the engine died.
-func (c *Controller) Reload() { c.openModel() }
+func (c *Controller) Reload() { c.open(c.opened) }
 
 // pair tells model and projector apart and completes the pair.
-func pair(a, b string) (model, mmproj string, err error) {
+func pair(a, b string) (files, error) {
+	var model, mmproj *gguf.File
 	for _, path := range []string{a, b} {
 		if path == "" {
 			continue
 		}
 		f, err := gguf.Read(path)
 		if err != nil {
-			return "", "", &inference.Error{Code: protocol.CodeModelInvalid, Op: "open " + path, Err: err}
+			return files{}, &inference.Error{Code: protocol.CodeModelInvalid, Op: "open " + path, Err: err}
 		}
 		switch {
-		case f.Kind() == gguf.KindMMProj && mmproj == "":
-			mmproj = path
-		case f.Kind() != gguf.KindMMProj && model == "":
-			model = path
+		case f.Kind() == gguf.KindMMProj && mmproj == nil:
+			mmproj = f
+		case f.Kind() != gguf.KindMMProj && model == nil:
+			model = f
 		default:
-			return "", "", &inference.Error{
+			return files{}, &inference.Error{
 				Code: protocol.CodeModelInvalid, Op: "open " + path,
 				Err: errors.New("both files are of the same kind; choose one model and one mmproj file"),
 			}
 		}
 	}
 	switch {
-	case model == "" && mmproj == "":
-		return "", "", &inference.Error{Code: protocol.CodeNoModel, Op: "open a model"}
-	case model == "":
-		if model = partner(mmproj, func(f *gguf.File) bool { return f.Kind() == gguf.KindModel }, matches(mmproj, false)); model == "" {
-			return "", "", &inference.Error{
-				Code: protocol.CodeModelInvalid, Op: "open " + mmproj,
-				Err: errors.New("it is a vision file, and no model that fits lies beside it; choose the model too"),
-			}
-		}
-	case mmproj == "":
-		mmproj = partner(model, func(f *gguf.File) bool { return f.Kind() == gguf.KindMMProj }, matches(model, true))
+	case model == nil && mmproj == nil:
+		return files{}, &inference.Error{Code: protocol.CodeNoModel, Op: "open a model"}
+	case mmproj == nil:
+		mmproj = partner(model.Path, func(f *gguf.File) bool { return gguf.MatchMMProj(model, f) == nil })
+	case model == nil:
+		model = partner(mmproj.Path, func(f *gguf.File) bool { return gguf.MatchMMProj(f, mmproj) == nil })
 	}
-	return model, mmproj, nil
+	if model == nil {
+		return files{}, &inference.Error{
+			Code: protocol.CodeModelInvalid, Op: "open " + mmproj.Path,
+			Err: errors.New("it is a vision file, and no model that fits lies beside it; choose the model too"),
+		}
+	}
+	f := files{model: model.Path}
+	if mmproj != nil {
+		f.mmproj = mmproj.Path
+	}
+	return f, nil
 }
 
-// matches tests whether a file fits the one at path, which is the model or else the projector.
-func matches(path string, isModel bool) func(*gguf.File) bool {
-	own, err := gguf.Read(path)
-	return func(other *gguf.File) bool {
-		if err != nil {
-			return false
-		}
-		if isModel {
-			return gguf.MatchMMProj(own, other) == nil
-		}
-		return gguf.MatchMMProj(other, own) == nil
-	}
-}
-
-// partner is the GGUF file beside path that passes both tests and shares the longest beginning of its name with it,
-// less the word mmproj.
-func partner(path string, tests ...func(*gguf.File) bool) string {
+// partner is the GGUF file beside path that fits and shares the longest beginning of its name with it, less the word
+// mmproj; or nil.
+func partner(path string, fits func(*gguf.File) bool) *gguf.File {
 	entries, err := os.ReadDir(filepath.Dir(path))
 	if err != nil {
-		return ""
+		return nil
 	}
-	best, score := "", -1
+	var best *gguf.File
+	score := -1
 	for _, e := range entries {
 		candidate := filepath.Join(filepath.Dir(path), e.Name())
 		if candidate == path || !strings.EqualFold(filepath.Ext(e.Name()), ".gguf") {
 			continue
 		}
 		f, err := gguf.Read(candidate)
-		if err != nil || !tests[0](f) || !tests[1](f) {
+		if err != nil || !fits(f) {
 			continue
 		}
 		if n := sameStart(stem(path), stem(candidate)); n > score {
-			best, score = candidate, n
+			best, score = f, n
 		}
 	}
 	return best
@@ -150,17 +170,62 @@ func sameStart(a, b string) int {
 
 // showStatus takes the service's news.
 func (c *Controller) showStatus(s inference.Status) {
-	grid := c.status.Loaded.Vision != s.Loaded.Vision || c.status.State != s.State
+	changed := c.status.Loaded.Vision != s.Loaded.Vision || c.status.State != s.State
 	c.status = s
+	c.loadEnded()
 	c.view.SetModel(c.modelView())
-	c.view.SetBanner(c.banner())
-	if grid {
+	c.showBanner()
+	if changed {
 		c.showAttachments()
 	}
 	c.showGauge()
 }
 
-func (c *Controller) builtIn() bool { return c.settings.Model == "" }
+// loadEnded remembers a model that loaded, and falls back to the built-in one when that of last time does not load.
+func (c *Controller) loadEnded() {
+	s := c.status
+	if c.builtIn() || !c.current() {
+		return
+	}
+	switch {
+	case s.State == inference.StateReady, s.State == inference.StateBusy:
+		c.restoring = false
+		c.remember(c.opened)
+	case s.State == inference.StateFailed && c.restoring:
+		c.restoring = false
+		if c.demoErr != nil || !aboutModel(s.Err) {
+			return // the built-in model would not load either
+		}
+		c.notice = problemBanner(s.Err)
+		c.notice.Text = fmt.Sprintf("The built-in model is open, because %s did not load. %s", filepath.Base(s.Model.Path), c.notice.Text)
+		again := c.opened
+		c.notice.Label, c.notice.Do = "Try it again", func() {
+			c.notice = nil
+			c.open(again)
+		}
+		c.open(files{})
+	}
+}
+
+// aboutModel reports whether another model might load although this one did not.
+func aboutModel(err *inference.Error) bool {
+	switch err.Code {
+	case protocol.CodeEngineMissing, protocol.CodeProtocol:
+		return false
+	}
+	return true
+}
+
+func (c *Controller) builtIn() bool { return c.opened == files{} }
+
+// current reports whether the service's last news is of the model that was opened last.
+func (c *Controller) current() bool {
+	path := c.opened.model
+	if c.builtIn() {
+		path = c.demo.Model
+	}
+	return c.status.Model.Path == path
+}
 
 func (c *Controller) modelView() ui.Model {
 	s := c.status
@@ -207,24 +272,51 @@ func contextText(n int) string {
 	return thousands(n)
 }
 
-// banner is the strip that the state asks for, the gravest first.
-func (c *Controller) banner() *ui.Banner {
+// showBanner shows the strip that the state asks for, unless it is there already.
+func (c *Controller) showBanner() {
+	b := c.bannerNow()
+	if sameBanner(b, c.banner) {
+		return
+	}
+	c.banner = b
+	c.view.SetBanner(b)
+}
+
+func sameBanner(a, b *ui.Banner) bool {
+	if a == nil || b == nil {
+		return a == b
+	}
+	return a.Text == b.Text && a.Problem == b.Problem && a.Detail == b.Detail && a.Label == b.Label
+}
+
+// bannerNow is what the strip should say, the gravest first.
+func (c *Controller) bannerNow() *ui.Banner {
 	s := c.status
-	if s.State == inference.StateFailed && s.Err != nil {
-		p := problem(s.Err)
-		b := &ui.Banner{Text: strings.TrimSpace(p.Title + ". " + p.Text + " " + p.Action), Detail: p.Detail, Problem: true}
-		if c.builtIn() {
-			b.Label, b.Do = "Try again", c.Reload
+	switch {
+	case s.State == inference.StateFailed && s.Err != nil && c.current():
+		b := problemBanner(s.Err)
+		if c.builtIn() || c.demoErr != nil || !aboutModel(s.Err) {
+			b.Label, b.Do = "Reload", c.Reload
 		} else {
 			b.Label, b.Do = "Use the built-in model", c.UseBuiltIn
 		}
 		return b
+	case c.notice != nil:
+		return c.notice
+	case !c.builtIn():
+		return nil
+	case c.demoErr != nil:
+		return &ui.Banner{
+			Text: sentence(c.demoErr) + " Open a model of your own, or install Galago again.", Problem: true,
+			Label: "Open a model…", Do: c.view.ChooseModel,
+		}
 	}
-	if c.notice != "" {
-		return &ui.Banner{Text: c.notice}
-	}
-	if c.builtIn() && c.demoErr == nil {
-		return &ui.Banner{Text: "Built-in demo model: it knows shapes, colours and numbers.", Label: "Open a model…", Do: c.view.ChooseModel}
-	}
-	return nil
+	return &ui.Banner{Text: "Built-in demo model: it knows shapes, colours and numbers.", Label: "Open a model…", Do: c.view.ChooseModel}
+}
+
+// problemBanner is an error as a strip.
+func problemBanner(err error) *ui.Banner {
+	p := problem(err)
+	text := strings.TrimSuffix(p.Title, ".") + ". " + p.Text + " " + p.Action
+	return &ui.Banner{Text: strings.TrimSpace(text), Problem: true, Detail: p.Detail}
 }

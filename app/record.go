@@ -91,11 +91,16 @@ func (r *recorder) SetAttachments(list []ui.Attachment) {
 	for _, a := range list {
 		it := item{Name: a.Name, Info: a.Info}
 		if a.Problem != nil {
-			it.Problem = a.Problem.Text
+			it.Problem = a.Problem.Title + ": " + a.Problem.Text
 		}
 		l.Items = append(l.Items, it)
 	}
 	r.write(l)
+}
+
+func (r *recorder) SetComposerText(text string) {
+	r.View.SetComposerText(text)
+	r.write(line{Event: "composer", Text: text})
 }
 
 func (r *recorder) PutTurn(t ui.Turn) {

@@ -3,6 +3,7 @@
 package chat
 
 import (
+	"slices"
 	"strings"
 
 	"galago/inference/vision"
@@ -60,6 +61,11 @@ func (c *Conversation) Turn(id uint64) *Turn {
 	return nil
 }
 
+// Remove takes a turn out.
+func (c *Conversation) Remove(t *Turn) {
+	c.Turns = slices.DeleteFunc(c.Turns, func(u *Turn) bool { return u == t })
+}
+
 // Message is one side's words, for the model.
 type Message struct {
 	Role   string // user or assistant
@@ -69,13 +75,17 @@ type Message struct {
 
 // Until is the conversation as the model should read it to answer turn t: what was said before, then t's question.
 //
-// A turn that has no answer is left out, since a model expects question and answer to alternate; but the pictures of a
-// question that was cancelled go along with the next one, because the person still has them in front of them.
+// A turn that has no answer is left out, since a model expects question and answer to alternate; but the pictures of
+// questions that were cancelled go along with the next one if that brings none, because the person still sees them and
+// means them.
 func (c *Conversation) Until(t *Turn) []Message {
 	var messages []Message
 	var carried []*vision.Picture
 	for _, u := range c.Turns {
-		images := append(carried[:len(carried):len(carried)], u.Images...)
+		images := u.Images
+		if len(images) == 0 {
+			images = carried
+		}
 		if u == t {
 			return append(messages, Message{Role: "user", Text: u.Question, Images: images})
 		}

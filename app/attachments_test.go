@@ -1,0 +1,299 @@
+package app
+
+import (
+	"bytes"
+	"encoding/binary"
+	"fmt"
+	"hash/crc32"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"galago/inference"
+	"galago/inference/protocol"
+	"galago/inference/vision"
+)
+
+func TestPicturesKeepTheirOrder(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	dir := t.TempDir()
+	var paths []string
+	for i, name := range []string{"b.png", "a #1 100% ü.png", "folder with space/c.png"} {
+		paths = append(paths, write(t, filepath.Join(dir, name), pngOf(t, 900-300*i, 300)))
+	}
+	paths = append(paths, paths[0]) // the same picture twice is what the person wants
+	b.Attach(paths)
+	if len(b.view.attachments) != 4 || b.view.attachments[0].Thumb != nil {
+		t.Fatalf("before they are read: %+v", b.view.attachments)
+	}
+	b.attached()
+	for i, want := range []string{"b.png", "a #1 100% ü.png", "c.png", "b.png"} {
+		if a := b.view.attachments[i]; a.Name != want || a.Problem != nil || a.Thumb == nil {
+			t.Errorf("attachment %d is %+v, want %s", i, a, want)
+		}
+	}
+	if got, want := b.view.attachments[0].Info, "900 × 300 → 896 × 288 · 252 tokens"; got != want {
+		t.Errorf("info %q, want %q", got, want)
+	}
+	b.Detach(b.view.attachments[1].ID)
+	b.Send("which?")
+	images := b.request(0).Messages[0].Images
+	if len(images) != 3 || images[0].Width != 900 || images[1].Width != 300 || images[2].Width != 900 {
+		t.Errorf("the request has %d pictures", len(images))
+	}
+	if turn := b.view.turn(0); len(turn.Images) != 3 || turn.Images[0] == nil || len(b.view.attachments) != 0 {
+		t.Errorf("the turn has %d pictures, the composer %d", len(turn.Images), len(b.view.attachments))
+	}
+	b.OpenImage(b.view.turn(0).ID, 1)
+	b.OpenImage(b.view.turn(0).ID, 9)
+	if b.view.image != "c.png · 300 × 300" {
+		t.Errorf("opened %q", b.view.image)
+	}
+}
+
+// hugePNG says in its header that it measures 30,000 x 30,000 pixels.
+func hugePNG(t *testing.T) []byte {
+	data := pngOf(t, 8, 8)
+	binary.BigEndian.PutUint32(data[16:], 30000)
+	binary.BigEndian.PutUint32(data[20:], 30000)
+	binary.BigEndian.PutUint32(data[29:], crc32.ChecksumIEEE(data[12:29]))
+	return data
+}
+
+func TestBadPictures(t *testing.T) {
+	dir := t.TempDir()
+	good := pngOf(t, 300, 200)
+	folder := filepath.Join(dir, "folder.png")
+	if err := os.Mkdir(folder, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	secret := write(t, filepath.Join(dir, "secret.png"), good)
+	if err := os.Chmod(secret, 0); err != nil {
+		t.Fatal(err)
+	}
+	for name, c := range map[string]struct{ path, says string }{
+		"text":       {write(t, filepath.Join(dir, "text.png"), []byte("This is a text.\n")), "text"},
+		"empty":      {write(t, filepath.Join(dir, "empty.jpg"), nil), "empty"},
+		"truncated":  {write(t, filepath.Join(dir, "half.png"), good[:len(good)/2]), "half.png"},
+		"huge":       {write(t, filepath.Join(dir, "huge.png"), hugePNG(t)), "30,000"},
+		"folder":     {folder, "folder"},
+		"missing":    {filepath.Join(dir, "gone.png"), "gone.png"},
+		"unreadable": {secret, "permission"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "unreadable" && os.Geteuid() == 0 {
+				t.Skip("root may read everything")
+			}
+			b := newBench(t)
+			b.tell(b.ready())
+			b.Attach([]string{c.path})
+			b.attached()
+			p := b.view.attachments[0].Problem
+			if p == nil || !strings.Contains(p.Text, c.says) || !strings.HasSuffix(p.Text, ".") {
+				t.Fatalf("the problem is %+v", p)
+			}
+			b.view.composer = "q"
+			b.Send("q")
+			if len(b.client.requests) != 0 || b.view.composer != "q" || !strings.HasPrefix(b.view.note(), "Remove the picture") {
+				t.Errorf("%d requests, composer %q, note %q", len(b.client.requests), b.view.composer, b.view.note())
+			}
+			b.Detach(b.view.attachments[0].ID)
+			if b.Send("q"); len(b.client.requests) != 1 {
+				t.Error("the question does not go out without the picture")
+			}
+		})
+	}
+}
+
+func TestFortyFilesAtOnce(t *testing.T) {
+	b := newBench(t)
+	path := write(t, filepath.Join(t.TempDir(), "a.png"), pngOf(t, 64, 64))
+	var paths []string
+	for range 40 {
+		paths = append(paths, path)
+	}
+	b.Attach(paths)
+	b.attached()
+	if len(b.view.attachments) != 16 || b.view.note() != "A question takes 16 pictures at most; 24 were left out." {
+		t.Errorf("%d attached, note %q", len(b.view.attachments), b.view.note())
+	}
+	b.Attach(paths[:1])
+	if b.view.note() != "A question takes 16 pictures at most; one was left out." {
+		t.Errorf("note %q", b.view.note())
+	}
+	b.AttachImage("pasted.png", pngOf(t, 64, 64))
+	b.attached()
+	if len(b.view.attachments) != 16 {
+		t.Errorf("%d attached", len(b.view.attachments))
+	}
+}
+
+func TestFileThatVanishes(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	path := write(t, filepath.Join(t.TempDir(), "a.png"), pngOf(t, 64, 64))
+	b.Attach([]string{path})
+	b.attached()
+	if err := os.Remove(path); err != nil {
+		t.Fatal(err)
+	}
+	b.Send("what is it?")
+	if len(b.request(0).Messages[0].Images) != 1 {
+		t.Error("the picture is gone with its file")
+	}
+}
+
+// slow attaches a picture that is read when the test says so.
+func (b *bench) slow(name string) (read func(err error)) {
+	result := make(chan error)
+	b.attach(name, func() (*vision.Picture, error) {
+		if err := <-result; err != nil {
+			return nil, err
+		}
+		return vision.Decode(name, pngOf(b.t, 64, 64))
+	})
+	return func(err error) { result <- err }
+}
+
+func TestAQuestionWaitsForItsPictures(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	one, two := b.slow("one.png"), b.slow("two.png")
+	b.view.composer = "what?"
+	b.Send("what?")
+	if len(b.client.requests) != 0 || !b.view.busy || b.view.composer != "what?" {
+		t.Fatalf("%d requests, busy %t, composer %q", len(b.client.requests), b.view.busy, b.view.composer)
+	}
+	two(nil)
+	one(nil)
+	b.until("the question goes out", func() bool { return len(b.client.requests) == 1 })
+	images := b.request(0).Messages[0].Images
+	if len(images) != 2 || images[0].Name != "one.png" || b.view.composer != "" {
+		t.Errorf("%d pictures, composer %q", len(images), b.view.composer)
+	}
+}
+
+func TestAQuestionWhosePictureIsBadStays(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	read := b.slow("one.png")
+	b.view.composer = "what?"
+	b.Send("what?")
+	read(&vision.Error{Kind: vision.KindDamaged, Name: "one.png", Msg: "one.png is damaged. Download it again."})
+	b.attached()
+	if len(b.client.requests) != 0 || b.view.busy || b.view.composer != "what?" || b.view.attachments[0].Problem.Text != "one.png is damaged. Download it again." {
+		t.Errorf("%d requests, busy %t, composer %q, %+v", len(b.client.requests), b.view.busy, b.view.composer, b.view.attachments[0].Problem)
+	}
+}
+
+func TestAQuestionThatWaitsForItsPicturesCanBeCancelled(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	read := b.slow("one.png")
+	b.Send("what?")
+	b.Cancel()
+	read(nil)
+	b.attached()
+	if len(b.client.requests) != 0 || b.view.busy || len(b.view.attachments) != 1 {
+		t.Errorf("%d requests, busy %t", len(b.client.requests), b.view.busy)
+	}
+}
+
+func TestNewChatDropsPicturesThatAreBeingRead(t *testing.T) {
+	b := newBench(t)
+	read := b.slow("one.png")
+	b.NewChat()
+	read(nil)
+	b.Attach([]string{write(t, filepath.Join(t.TempDir(), "two.png"), pngOf(t, 64, 64))})
+	b.attached()
+	if len(b.view.attachments) != 1 || b.view.attachments[0].Name != "two.png" {
+		t.Errorf("%+v", b.view.attachments)
+	}
+}
+
+func TestWhatAPictureCostsFollowsTheModel(t *testing.T) {
+	b := newBench(t)
+	b.AttachImage("pasted.png", pngOf(t, 4032, 3024))
+	b.attached()
+	if got := b.view.attachments[0].Info; got != "4032 × 3024" {
+		t.Errorf("without a model: %q", got)
+	}
+	b.tell(b.ready())
+	if got := b.view.attachments[0].Info; got != "4032 × 3024 → 1216 × 896 · 1,064 tokens" {
+		t.Errorf("with a model: %q", got)
+	}
+	blind := b.ready()
+	blind.Loaded.Vision = protocol.Vision{}
+	b.tell(blind)
+	p := b.view.attachments[0].Problem
+	if p == nil || p.Title != "This model cannot see" || b.view.model.Vision {
+		t.Errorf("with a model without eyes: %+v", p)
+	}
+	b.Send("what?")
+	if len(b.client.requests) != 0 {
+		t.Error("the picture was sent to a model without eyes")
+	}
+	b.tell(b.ready())
+	if b.view.attachments[0].Problem != nil {
+		t.Error("the problem stays although the model can see")
+	}
+}
+
+func TestSamples(t *testing.T) {
+	b := newBench(t)
+	own := write(t, filepath.Join(t.TempDir(), "own.png"), pngOf(t, 64, 64))
+	b.Attach([]string{own})
+	for i := range b.view.samples {
+		b.Sample(i)
+		b.attached()
+		if len(b.view.attachments) != 2 || b.view.attachments[0].Name != "own.png" || b.view.attachments[1].Problem != nil {
+			t.Errorf("sample %d: %+v", i, b.view.attachments)
+		}
+		if b.view.composer != b.view.samples[i].Question || b.view.composer == "" {
+			t.Errorf("sample %d: composer %q", i, b.view.composer)
+		}
+	}
+	b.Sample(-1)
+	b.Sample(99)
+}
+
+func TestManyPicturesAreReadTwoAtATime(t *testing.T) {
+	b := newBench(t)
+	going, gate := make(chan int, 8), make(chan struct{})
+	for i := range 8 {
+		b.attach(fmt.Sprint(i), func() (*vision.Picture, error) {
+			going <- i
+			<-gate
+			return nil, &vision.Error{Kind: vision.KindEmpty, Msg: "It is empty."}
+		})
+	}
+	<-going
+	<-going
+	if n := len(decoding); n != cap(decoding) || len(going) != 0 {
+		t.Errorf("%d are read and %d more began", n, len(going))
+	}
+	close(gate)
+	b.attached()
+}
+
+func TestDroppedModelIsOpened(t *testing.T) {
+	others, models := splitModels([]string{"a.png", "b.GGUF", "c.gguf", "d"})
+	if fmt.Sprint(others, models) != "[a.png d] [b.GGUF c.gguf]" {
+		t.Errorf("%v and %v", others, models)
+	}
+	b := newBench(t)
+	b.Attach([]string{write(t, filepath.Join(t.TempDir(), "m.gguf"), bytes.Repeat([]byte("x"), 100))})
+	b.until("the banner", func() bool { return b.view.banner != nil && b.view.banner.Problem })
+	if len(b.view.attachments) != 0 || len(b.client.opened) != 1 {
+		t.Errorf("%d attachments, %d models opened", len(b.view.attachments), len(b.client.opened))
+	}
+}
+
+func TestRefusedPicturesAreOfTheRightKind(t *testing.T) {
+	_, err := vision.Decode("x.png", nil)
+	if p := problem(err); p.Title != inference.Explain(&inference.Error{Code: protocol.CodeBadImage}).Title {
+		t.Errorf("%+v", p)
+	}
+}

@@ -1,0 +1,301 @@
+package app
+
+import (
+	"errors"
+	"slices"
+	"strings"
+	"testing"
+
+	"galago/inference"
+	"galago/inference/protocol"
+	"galago/ui"
+)
+
+func TestStart(t *testing.T) {
+	b := newBench(t)
+	if len(b.client.opened) != 1 || b.client.opened[0].Path != b.demo.Model || b.demo.Model == "" {
+		t.Errorf("opened %+v, want the built-in model at %q", b.client.opened, b.demo.Model)
+	}
+	if m := b.client.opened[0]; m.ImageMaxTokens != b.demo.ImageMax || m.MMProj == "" || m.Context == 0 {
+		t.Errorf("the manifest's figures are not used: %+v", m)
+	}
+	if len(b.view.samples) != 3 || b.view.settings.MaxTokens != inference.DefaultMaxTokens {
+		t.Errorf("%d samples, settings %+v", len(b.view.samples), b.view.settings)
+	}
+	b.tell(inference.Status{State: inference.StateLoading, Model: b.client.opened[0], Load: 0.5})
+	if m := b.view.model; m.State != "loading" || m.Loading != 0.5 {
+		t.Errorf("while loading the header is %+v", m)
+	}
+	b.tell(b.ready())
+	if m := b.view.model; m.State != "" || m.Detail != "Q8_0 · 2k context" || !m.Vision || !m.BuiltIn || m.Loading >= 0 {
+		t.Errorf("the header is %+v", m)
+	}
+	if s := b.view.banner; s == nil || s.Problem || !strings.HasPrefix(s.Text, "Built-in demo model") {
+		t.Fatalf("the banner is %+v", s)
+	}
+	if b.view.banner.Do(); b.view.choosing != 1 {
+		t.Error("the banner's button opens no dialog")
+	}
+	if b.view.banners != 1 {
+		t.Errorf("the banner was drawn %d times", b.view.banners)
+	}
+}
+
+func TestAnswerStreams(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.view.composer = "typed"
+	b.Send("  What is this?\n")
+	if b.view.composer != "" || !b.view.busy {
+		t.Errorf("after Send the composer holds %q, busy is %t", b.view.composer, b.view.busy)
+	}
+	r := b.request(0)
+	if len(r.Messages) != 1 || r.Messages[0].Role != "user" || r.Messages[0].Text != "What is this?" ||
+		r.MaxTokens != 768 || r.Temperature != 0.7 {
+		t.Errorf("the request is %+v", r.Request)
+	}
+	for _, step := range []struct {
+		event inference.Event
+		state ui.TurnState
+		phase string
+	}{
+		{inference.Event{Kind: inference.Queued, Position: 1}, ui.TurnWorking, "Waiting for its turn"},
+		{started, ui.TurnWorking, "Starting"},
+		{inference.Event{Kind: inference.Progress, Progress: protocol.Progress{Phase: protocol.PhaseEncode, Total: 1}}, ui.TurnWorking, "Looking at the picture"},
+		{inference.Event{Kind: inference.Progress, Progress: protocol.Progress{Phase: protocol.PhaseEncode, Done: 1, Total: 3}}, ui.TurnWorking, "Looking at picture 2 of 3"},
+		{inference.Event{Kind: inference.Progress, Progress: protocol.Progress{Phase: protocol.PhasePrompt, Done: 5, Total: 10}}, ui.TurnWorking, "Reading the question"},
+		{delta("It is "), ui.TurnStreaming, ""},
+	} {
+		b.say(0, step.event)
+		if got := b.view.turn(0); got.State != step.state || got.Phase != step.phase {
+			t.Errorf("after %+v the turn is %+v", step.event, got)
+		}
+	}
+	puts := b.view.puts
+	b.say(0, delta("a "), delta("red "), delta("circle."), done)
+	if n := b.view.puts - puts; n != 1 {
+		t.Errorf("four events were drawn %d times", n)
+	}
+	got := b.view.turn(0)
+	if got.State != ui.TurnDone || got.Answer != "It is a red circle." || b.view.busy {
+		t.Errorf("the answered turn is %+v, busy is %t", got, b.view.busy)
+	}
+	want := []string{"1,036 picture tokens", "1,040 of 1,100 tokens reused", "first token 0.8 s", "42 tokens/s"}
+	if !slices.Equal(got.Figures, want) {
+		t.Errorf("figures %q, want %q", got.Figures, want)
+	}
+	b.Copy(got.ID)
+	if b.clip != got.Answer || b.view.note() == "" {
+		t.Errorf("the clipboard holds %q", b.clip)
+	}
+}
+
+func TestAQuestionWaitsForTheAnswerBeforeIt(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.Send("one")
+	b.Send("two")
+	b.Send("three")
+	if len(b.client.requests) != 1 || len(b.view.queue) != 2 || b.view.turn(2).State != ui.TurnWaiting {
+		t.Fatalf("%d submitted, %d wait", len(b.client.requests), len(b.view.queue))
+	}
+	b.say(0, started, delta("first"), done)
+	if len(b.view.queue) != 1 || !b.view.busy {
+		t.Errorf("%d wait, busy is %t", len(b.view.queue), b.view.busy)
+	}
+	if got := text(b.request(1)); got != "one|first|two" {
+		t.Errorf("the second question reads %q", got)
+	}
+	b.Cancel()
+	if b.request(1).ctx.Err() == nil {
+		t.Fatal("Cancel did not reach the service")
+	}
+	b.say(1, delta("half"), cancelled)
+	if got := b.view.turn(1); got.State != ui.TurnCancelled || got.Answer != "half" {
+		t.Errorf("the cancelled turn is %+v", got)
+	}
+	if got := text(b.request(2)); got != "one|first|two|half|three" {
+		t.Errorf("the third question reads %q", got)
+	}
+	b.say(2, done)
+	if b.view.busy || len(b.view.queue) != 0 {
+		t.Errorf("at the end: busy %t, %d wait", b.view.busy, len(b.view.queue))
+	}
+}
+
+func text(r fakeRequest) string {
+	var parts []string
+	for _, m := range r.Messages {
+		parts = append(parts, m.Text)
+	}
+	return strings.Join(parts, "|")
+}
+
+func TestUnqueue(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.Send("one")
+	b.say(0, delta("first"), done)
+	b.Send("two")
+	b.Send("three")
+	b.Send("four")
+	b.Unqueue(b.view.turn(2).ID)
+	if len(b.view.turns) != 3 || len(b.view.queue) != 1 {
+		t.Fatalf("%d turns, %d wait", len(b.view.turns), len(b.view.queue))
+	}
+	if first := b.view.turn(0); len(first.Figures) == 0 || first.Answer != "first" {
+		t.Errorf("another turn lost something: %+v", first)
+	}
+	if b.view.turn(1).State != ui.TurnWorking || b.view.turn(2).State != ui.TurnWaiting {
+		t.Errorf("states %d and %d", b.view.turn(1).State, b.view.turn(2).State)
+	}
+	b.say(1, delta("second"), done)
+	if got := text(b.request(2)); got != "one|first|two|second|four" {
+		t.Errorf("the last question reads %q", got)
+	}
+}
+
+func TestFailureKeepsTheTextAndRetryAsksAgain(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.Send("one")
+	b.say(0, delta("first"), done)
+	b.Send("two")
+	b.say(1, delta("half"), failed(protocol.CodeWorkerDied))
+	got := b.view.turn(1)
+	if got.State != ui.TurnFailed || got.Answer != "half" || got.Problem == nil || got.Problem.Title != "The engine stopped" {
+		t.Fatalf("the failed turn is %+v", got)
+	}
+	b.Send("three")
+	b.say(2, delta("third"), done)
+
+	b.Retry(got.ID)
+	if r := b.request(3); text(r) != "one|first|two" {
+		t.Errorf("Retry reads %q", text(r))
+	}
+	if again := b.view.turn(1); again.State != ui.TurnWorking || again.Answer != "" || again.Problem != nil {
+		t.Errorf("the turn that is asked again is %+v", again)
+	}
+	b.Retry(got.ID) // runs already
+	b.say(3, delta("second"), done)
+	if len(b.client.requests) != 4 {
+		t.Errorf("%d requests", len(b.client.requests))
+	}
+	b.Send("four")
+	if r := b.request(4); text(r) != "one|first|two|second|three|third|four" {
+		t.Errorf("the question after a Retry reads %q", text(r))
+	}
+}
+
+func TestRetryThatWaitsCanBeTakenBack(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.Send("one")
+	b.say(0, delta("half"), failed(protocol.CodeOutOfMemory))
+	b.Send("two")
+	id := b.view.turn(0).ID
+	b.Retry(id)
+	b.Retry(id)
+	if got := b.view.turn(0); got.State != ui.TurnWaiting || got.Answer != "half" || len(b.view.queue) != 1 {
+		t.Fatalf("%d wait, the turn is %+v", len(b.view.queue), got)
+	}
+	b.Unqueue(id)
+	if got := b.view.turn(0); got.State != ui.TurnFailed || got.Answer != "half" || got.Problem == nil || len(b.view.queue) != 0 {
+		t.Errorf("%d wait, the turn is %+v", len(b.view.queue), got)
+	}
+}
+
+func TestNewChatLeavesTheOldOneBehind(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.Send("one")
+	b.Send("two")
+	b.say(0, delta("half"))
+	b.NewChat()
+	if b.request(0).ctx.Err() == nil || b.view.busy || len(b.view.queue) != 0 || len(b.view.turns) != 0 {
+		t.Errorf("after NewChat: busy %t, %d wait, %d turns", b.view.busy, len(b.view.queue), len(b.view.turns))
+	}
+	b.Send("new")
+	b.say(0, delta("late"), cancelled)
+	if len(b.view.turns) != 1 || !b.view.busy || len(b.client.requests) != 2 {
+		t.Errorf("the old chat wrote into the new one: %+v", b.view.turns)
+	}
+	if got := text(b.request(1)); got != "new" {
+		t.Errorf("the new chat reads %q", got)
+	}
+}
+
+func TestEmptyQuestion(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.Send(" \n")
+	if len(b.client.requests) != 0 || b.view.note() != "Type a question first." {
+		t.Errorf("%d requests, note %q", len(b.client.requests), b.view.note())
+	}
+}
+
+func TestClearCache(t *testing.T) {
+	for _, c := range []struct {
+		cleared inference.Cleared
+		err     error
+		want    string
+	}{
+		{inference.Cleared{Before: 50 << 20, After: 50<<20 - 12_897_484, Device: "resident memory"}, nil, "The cache is cleared: 12 MiB of resident memory came back."},
+		{inference.Cleared{Before: 5 << 30, After: 3 << 30, Device: "CUDA0"}, nil, "The cache is cleared: 2.0 GiB of GPU memory came back."},
+		{inference.Cleared{Before: 5, After: 6, Device: "resident memory"}, nil, "The cache is cleared; it gave back no resident memory that could be measured."},
+		{inference.Cleared{}, &inference.Error{Code: protocol.CodeNoModel, Op: "clear"}, "No model is open. Open a model first."},
+	} {
+		b := newBench(t)
+		b.client.cleared, b.client.clearErr = c.cleared, c.err
+		b.ClearCache()
+		b.until("a message", func() bool { return b.view.note() != "" })
+		if got := b.view.note(); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.cleared, got, c.want)
+		}
+	}
+}
+
+func TestFigures(t *testing.T) {
+	for _, c := range []struct {
+		stop protocol.StopReason
+		want string
+	}{
+		{protocol.StopEnd, "first token 45 ms"},
+		{protocol.StopLimit, "first token 45 ms|stopped at 1,768 tokens (see settings)"},
+		{protocol.StopContext, "first token 45 ms|stopped: the context is full"},
+	} {
+		got := figures(inference.Event{Stop: c.stop, Stats: protocol.Stats{AnswerTokens: 1768, FirstToken: 45}})
+		if strings.Join(got, "|") != c.want {
+			t.Errorf("%s: %q", c.stop, got)
+		}
+	}
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", 1234567: "1,234,567", -1234: "-1,234", -123: "-123"} {
+		if got := thousands(n); got != want {
+			t.Errorf("thousands(%d) = %s, want %s", n, got, want)
+		}
+	}
+}
+
+func TestSettingsAreKept(t *testing.T) {
+	b := newBench(t)
+	b.ChangeSettings(ui.Settings{MaxTokens: 100, Temperature: 0, Seed: 7, Theme: "dark"})
+	b.tell(b.ready())
+	b.Send("q")
+	if r := b.request(0); r.MaxTokens != 100 || r.Temperature != 0 || r.Seed != 7 {
+		t.Errorf("the request is %+v", r.Request)
+	}
+	next := newBenchAt(t, b.settings)
+	next.start()
+	if want := (ui.Settings{MaxTokens: 100, Temperature: 0, Seed: 7, Theme: "dark"}); next.view.settings != want {
+		t.Errorf("at the next start they are %+v", next.view.settings)
+	}
+}
+
+func TestSentence(t *testing.T) {
+	if got := sentence(errors.New("the file is gone")); got != "The file is gone." {
+		t.Errorf("%q", got)
+	}
+	if got := sentence(errors.New("Done.")); got != "Done." {
+		t.Errorf("%q", got)
+	}
+}
