@@ -297,7 +297,7 @@ func (v *turnView) placeFigures(width, y float32, move bool) float32 {
 			w, top = width, y+2
 			y += v.figures.heightFor(width) + 2
 		} else {
-			top = y + (c.Height-v.figures.heightFor(w))/2
+			top = y + (c.Height-v.figures.heightFor(w))/2 + 1 // on the buttons' base line
 			x = w + gap3
 		}
 		if move {
