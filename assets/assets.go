@@ -6,8 +6,10 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // DemoEnv names the environment variable that says in which folder the built-in model lies.
@@ -48,16 +50,19 @@ func DemoModel() (Demo, error) {
 	var tried []string
 	for _, dir := range demoFolders() {
 		d, err := readDemo(dir)
-		if !errors.Is(err, os.ErrNotExist) {
+		if !errors.Is(err, fs.ErrNotExist) {
 			return d, err
 		}
 		tried = append(tried, dir)
 	}
-	return Demo{}, fmt.Errorf("the built-in model was not found in any of %q", tried)
+	return Demo{}, fmt.Errorf("the built-in model was not found in %s", strings.Join(tried, " or "))
 }
 
 func demoFolders() []string {
 	if dir := os.Getenv(DemoEnv); dir != "" {
+		if whole, err := filepath.Abs(dir); err == nil {
+			dir = whole // the engine may run elsewhere
+		}
 		return []string{dir}
 	}
 	var dirs []string
@@ -94,8 +99,11 @@ func readDemo(dir string) (Demo, error) {
 			return Demo{}, fmt.Errorf("the built-in model's manifest in %s names a file outside its folder: %q", dir, f.File)
 		}
 		info, err := os.Stat(filepath.Join(dir, f.File))
-		if err != nil {
+		if errors.Is(err, fs.ErrNotExist) {
 			return Demo{}, fmt.Errorf("the built-in model is not complete: %s is missing in %s", f.File, dir)
+		}
+		if err != nil {
+			return Demo{}, fmt.Errorf("the built-in model cannot be used: %w", err)
 		}
 		if info.Size() != f.Bytes {
 			return Demo{}, fmt.Errorf("the built-in model is damaged: %s has %d bytes instead of %d", f.File, info.Size(), f.Bytes)
