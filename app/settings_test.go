@@ -1,0 +1,75 @@
+package app
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"galago/ui"
+)
+
+func TestSettingsFile(t *testing.T) {
+	for name, c := range map[string]struct {
+		content string
+		want    func(*Settings)
+		damaged bool
+	}{
+		"whole":       {`{"max_tokens":64,"temperature":0,"seed":3,"theme":"light","model":"/m","mmproj":"/p"}`, func(s *Settings) { *s = Settings{64, 0, 3, "light", "/m", "/p"} }, false},
+		"part":        {`{"seed":3}`, func(s *Settings) { s.Seed = 3 }, false},
+		"unknown":     {`{"seed":3,"wings":2}`, func(s *Settings) { s.Seed = 3 }, false},
+		"not sane":    {`{"max_tokens":-5,"temperature":9,"theme":"pink"}`, func(*Settings) {}, false},
+		"empty":       {``, func(*Settings) {}, true},
+		"cut off":     {`{"max_tokens":64,`, func(*Settings) {}, true},
+		"wrong type":  {`{"max_tokens":"many","seed":3}`, func(*Settings) {}, true},
+		"other thing": {"\x00\x01\x02", func(*Settings) {}, true},
+	} {
+		path := write(t, filepath.Join(t.TempDir(), "settings.json"), []byte(c.content))
+		want := defaultSettings()
+		c.want(&want)
+		got, err := loadSettings(path)
+		if got != want || (err != nil) != c.damaged {
+			t.Errorf("%s: %+v, %v", name, got, err)
+		}
+		aside, asideErr := os.ReadFile(path + ".damaged")
+		if c.damaged && (asideErr != nil || string(aside) != c.content || !strings.Contains(err.Error(), path)) {
+			t.Errorf("%s: set aside: %q, %v; said: %v", name, aside, asideErr, err)
+		}
+		if err := saveSettings(path, got); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		if again, err := loadSettings(path); again != got || err != nil {
+			t.Errorf("%s, read again: %+v, %v", name, again, err)
+		}
+	}
+}
+
+func TestSettingsLeaveNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	for range 3 {
+		if err := saveSettings(filepath.Join(dir, "settings.json"), defaultSettings()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if entries, _ := os.ReadDir(dir); len(entries) != 1 {
+		t.Errorf("%v", entries)
+	}
+}
+
+func TestSettingsThatCannotBeKeptAreTold(t *testing.T) {
+	inTheWay := write(t, filepath.Join(t.TempDir(), "file"), nil)
+	b := newBenchAt(t, filepath.Join(inTheWay, "settings.json"))
+	b.start()
+	b.ChangeSettings(ui.Settings{MaxTokens: 100, Temperature: 1, Theme: "dark"})
+	if !strings.HasPrefix(b.view.note(), "The settings could not be saved: ") || b.Controller.settings.MaxTokens != 100 {
+		t.Errorf("note %q", b.view.note())
+	}
+}
+
+func TestDamagedSettingsAreTold(t *testing.T) {
+	b := newBenchAt(t, write(t, filepath.Join(t.TempDir(), "settings.json"), []byte("{")))
+	b.start()
+	if !strings.HasPrefix(b.view.note(), "The settings were damaged") {
+		t.Errorf("note %q", b.view.note())
+	}
+}
