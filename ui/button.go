@@ -30,7 +30,7 @@ type button struct {
 	tips         *tips
 	onTap        func()
 
-	hovered, focused, pressed bool
+	hovered, focused bool
 }
 
 var (

@@ -562,7 +562,6 @@ type queueChips struct {
 	count *label
 	turns []Turn
 	chips []*chip
-	width float32
 }
 
 func newQueueChips(act Actions, tips *tips) *queueChips {

@@ -17,8 +17,6 @@ type picture struct {
 	source  image.Image
 	radius  float32
 	onTap   func() // nil: it is only shown
-	tips    *tips
-	tip     string
 	focused bool
 	drawn   fyne.Size // size that the drawn image was cut for
 }
