@@ -24,8 +24,8 @@ run: build ## build what is needed and open the window
 	@$(BIN)/galago $(ARGS)
 
 build: deps llama demo ## build both programs and llama.cpp's libraries into build/bin
-	@$(call quietly,$(GO) build -trimpath -ldflags '$(ENGINE_LDFLAGS)' -o $(BIN)/galago-engine ./inference/galago-engine)
-	@$(call quietly,$(GO) build -trimpath -ldflags '$(LDFLAGS)' -o $(BIN)/galago .)
+	@$(call quietly,$(GO) build -ldflags '$(ENGINE_LDFLAGS)' -o $(BIN)/galago-engine ./inference/galago-engine)
+	@$(call quietly,$(GO) build -ldflags '$(LDFLAGS)' -o $(BIN)/galago .)
 
 deps:
 	@scripts/deps.sh build

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# Measures the built-in model through the engine on pictures that it never saw, and prints the table.
+# The pictures are drawn here the first time (Python with numpy and pillow, in a virtual environment under build/).
+# GALAGO_EVAL_PICTURES: how many, 2200 by default. Further arguments go to `galago-engine eval`.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+pictures=${GALAGO_EVAL_PICTURES:-2200}
+set=build/demo-eval-$pictures
+if [ ! -f "$set/done" ]; then
+	if command -v apt-get >/dev/null; then
+		missing=""
+		for p in fonts-dejavu fonts-urw-base35 fonts-noto-mono python3-venv; do
+			dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
+		done
+		sudo=""
+		[ "$(id -u)" = 0 ] || sudo=sudo
+		# shellcheck disable=SC2086 # a list of words on purpose
+		[ -z "$missing" ] || { $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null; }
+	fi
+	[ -x build/eval-venv/bin/python ] || python3 -m venv build/eval-venv
+	# shellcheck disable=SC2046 # two words on purpose
+	build/eval-venv/bin/pip install -q $(grep -E '^(numpy|pillow)==' assets/demo/requirements.txt)
+	echo "Drawing $pictures held-out pictures into $set"
+	rm -rf "$set"
+	(cd assets/demo && PYTHONDONTWRITEBYTECODE=1 "../../build/eval-venv/bin/python" evalset.py --out "../../$set" --pictures "$pictures")
+	touch "$set/done"
+fi
+exec build/bin/galago-engine eval --set "$set" --wrong build/demo-eval-wrong.jsonl "$@"
