@@ -169,6 +169,10 @@ func (b *Backend) loadMMProj(l protocol.Load) error {
 	p.ImageMinTokens = orMinusOne(l.ImageMinTokens)
 	p.ImageMaxTokens = orMinusOne(l.ImageMaxTokens)
 	p.CBEval = callbacks.encode
+	encodeCheck = encodeCheckCPU
+	if p.UseGPU && gpu() != 0 {
+		encodeCheck = encodeCheckGPU
+	}
 	p.ProgressCallback = callbacks.mmprojLoad
 	ctx, err := mtmd.InitFromFile(l.MMProj, b.model, p)
 	if err != nil {

@@ -165,11 +165,20 @@ func loadProgress(progress float32, _ uintptr) bool {
 	return !shouldStop()
 }
 
-// encodeCheck is how many nodes of a picture's graph are computed between two looks whether to stop: each look waits
-// for the device, so not at every node.
-const encodeCheck = 16
+// How many nodes of a picture's graph are computed between two looks whether to stop. On a CPU a look costs next to
+// nothing (the 234 nodes of the built-in model's tower take as long with a look at each as with 15), while one node may
+// take a second: attention over a picture of 1,024 tokens on two busy cores. On a GPU each look waits for the device
+// and nodes are short.
+const (
+	encodeCheckCPU = 1
+	encodeCheckGPU = 16
+)
 
-var encodeNodes int // owned by the Backend's goroutine
+// Owned by the Backend's goroutine.
+var (
+	encodeNodes int
+	encodeCheck = encodeCheckCPU
+)
 
 // encodeProgress is asked before each node whether it wants to see it (ask), and shown those that it wanted.
 // False, when shown, ends the graph.
