@@ -185,7 +185,9 @@ func (c *Controller) Sample(index int) {
 	if len(c.attachments) < maxAttachments {
 		c.attach(s.File, func() (*vision.Picture, error) { return vision.Decode(s.File, s.Data) }).sample = true
 	}
+	c.sending = "" // it was about what stood in the composer before
 	c.showAttachments()
+	c.showBusy()
 	c.view.SetComposerText(s.Question)
 }
 

@@ -259,6 +259,22 @@ func TestSamples(t *testing.T) {
 	b.Sample(99)
 }
 
+func TestSampleTakesThePlaceOfAQuestionThatWaits(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	read := b.slow("one.png")
+	b.Send("what?")
+	b.Sample(0)
+	if b.view.busy {
+		t.Error("Cancel is offered, but nothing waits")
+	}
+	read(nil)
+	b.attached()
+	if len(b.client.requests) != 0 || b.view.composer != b.view.samples[0].Question {
+		t.Errorf("%d requests, composer %q", len(b.client.requests), b.view.composer)
+	}
+}
+
 func TestManyPicturesAreReadTwoAtATime(t *testing.T) {
 	b := newBench(t)
 	going, gate := make(chan int, 8), make(chan struct{})

@@ -38,10 +38,10 @@ type Controller struct {
 	waiting []question // in order, not yet submitted
 	active  *request   // nil when nothing of this conversation runs
 
-	opened    files // being open, being opened, or failed to; the zero value is the built-in model
-	choosing  int   // counts what was chosen, so that a late look into files is known as one
-	restoring bool  // the first load is of the model of last time, and may fall back to the built-in one
-	notice    *ui.Banner
+	opened    files      // being open, being opened, or failed to; the zero value is the built-in model
+	choosing  int        // counts what was chosen, so that a late look into files is known as one
+	restoring bool       // the first load is of the model of last time, and may fall back to the built-in one
+	notice    *ui.Banner // what came of the last choice of a model, until a question is asked
 	banner    *ui.Banner // as the window has it
 
 	status  inference.Status
@@ -171,7 +171,8 @@ func (c *Controller) ask(text string) {
 	}
 	c.conv.Turns = append(c.conv.Turns, turn)
 	c.shown[turn] = shown
-	c.attachments = nil
+	c.attachments, c.notice = nil, nil // who asks has read the notice
+	c.showBanner()
 	c.view.SetComposerText("")
 	c.showAttachments()
 	c.view.PutTurn(*shown)

@@ -32,36 +32,44 @@ func TestGauge(t *testing.T) {
 		segments []ui.Segment
 	}{
 		"our share": {
-			vram.Reading{GPUs: []vram.GPU{with(vram.Process{PID: 7, Used: mib}, vram.Process{PID: 42, Used: 3000 * mib})}}, on("RTX 3050"),
+			vram.Reading{GPUs: []vram.GPU{with(vram.Process{PID: 7, Used: mib}, vram.Process{PID: 42, Used: 3000 * mib})}},
+			on("RTX 3050"),
 			"RTX 3050", "37 % · 61 °C", 4100 * mib,
 			[]ui.Segment{ours, {Kind: ui.SegmentOthers, Label: "others", Bytes: 1100 * mib}},
 		},
 		"our share is all": {
-			vram.Reading{GPUs: []vram.GPU{with(vram.Process{PID: 42, Used: 9000 * mib})}}, on("RTX 3050"),
+			vram.Reading{GPUs: []vram.GPU{with(vram.Process{PID: 42, Used: 9000 * mib})}},
+			on("RTX 3050"),
 			"RTX 3050", "37 % · 61 °C", 4100 * mib,
 			[]ui.Segment{{Kind: ui.SegmentOurs, Label: "Galago", Bytes: 4100 * mib}},
 		},
 		"second card": {
-			vram.Reading{GPUs: []vram.GPU{{Name: "other"}, with(vram.Process{PID: 42, Used: 3000 * mib})}}, on("RTX 3050"),
+			vram.Reading{GPUs: []vram.GPU{{Name: "other"}, with(vram.Process{PID: 42, Used: 3000 * mib})}},
+			on("RTX 3050"),
 			"RTX 3050", "37 % · 61 °C", 4100 * mib,
 			[]ui.Segment{ours, {Kind: ui.SegmentOthers, Label: "others", Bytes: 1100 * mib}},
 		},
 		"unknown share": {
-			vram.Reading{GPUs: []vram.GPU{card}}, on("RTX 3050"),
+			vram.Reading{GPUs: []vram.GPU{card}},
+			on("RTX 3050"),
 			"RTX 3050", "37 % · 61 °C", 4100 * mib,
 			[]ui.Segment{{Kind: ui.SegmentOthers, Label: "in use", Bytes: 4100 * mib}},
 		},
 		"engine on the CPU": {
-			vram.Reading{GPUs: []vram.GPU{with(vram.Process{PID: 7, Used: mib})}}, on("CPU"),
+			vram.Reading{GPUs: []vram.GPU{with(vram.Process{PID: 7, Used: mib})}},
+			on("CPU"),
 			"RTX 3050", "37 % · 61 °C", 4100 * mib,
 			[]ui.Segment{{Kind: ui.SegmentOthers, Label: "others", Bytes: 4100 * mib}},
 		},
 		"silent card": {
-			vram.Reading{GPUs: []vram.GPU{{Name: "card", Utilization: -1, Temperature: -1}}}, on("card"),
-			"card", "", 0, []ui.Segment{},
+			vram.Reading{GPUs: []vram.GPU{{Name: "card", Utilization: -1, Temperature: -1}}},
+			on("card"),
+			"card", "", 0,
+			[]ui.Segment{},
 		},
 		"no card": {
-			vram.Reading{Missing: "No NVIDIA driver was found (libnvidia-ml.so.1). Models run on the CPU.", Resident: 300*mib + 9, System: 8000 * mib}, on("CPU"),
+			vram.Reading{Missing: "No NVIDIA driver was found (libnvidia-ml.so.1). Models run on the CPU.", Resident: 300*mib + 9, System: 8000 * mib},
+			on("CPU"),
 			"CPU mode", "No NVIDIA driver was found", 300 * mib,
 			[]ui.Segment{{Kind: ui.SegmentOurs, Label: "engine", Bytes: 300 * mib}},
 		},

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -52,6 +51,7 @@ func (c *Controller) choseModel(f files, err error) {
 	c.restoring = false
 	if err != nil {
 		c.notice = problemBanner(err) // what is open stays open
+		c.notice.Label, c.notice.Do = "Choose again…", c.view.ChooseModel
 		c.showBanner()
 		return
 	}
@@ -102,10 +102,7 @@ func pair(a, b string) (files, error) {
 		case f.Kind() != gguf.KindMMProj && model == nil:
 			model = f
 		default:
-			return files{}, &inference.Error{
-				Code: protocol.CodeModelInvalid, Op: "open " + path,
-				Err: errors.New("both files are of the same kind; choose one model and one mmproj file"),
-			}
+			return files{}, unsuitable(path, "is of the same kind as the other file. Choose one model and one vision file (mmproj).")
 		}
 	}
 	switch {
@@ -117,16 +114,22 @@ func pair(a, b string) (files, error) {
 		model = partner(mmproj.Path, func(f *gguf.File) bool { return gguf.MatchMMProj(f, mmproj) == nil })
 	}
 	if model == nil {
-		return files{}, &inference.Error{
-			Code: protocol.CodeModelInvalid, Op: "open " + mmproj.Path,
-			Err: errors.New("it is a vision file, and no model that fits lies beside it; choose the model too"),
-		}
+		return files{}, unsuitable(mmproj.Path, "is a vision file, and no model that fits lies beside it. Choose the model too.")
 	}
 	f := files{model: model.Path}
 	if mmproj != nil {
 		f.mmproj = mmproj.Path
 	}
 	return f, nil
+}
+
+// unsuitable says why a sound file cannot be opened.
+func unsuitable(path, why string) error {
+	name := filepath.Base(path)
+	return &inference.Error{
+		Code: protocol.CodeModelInvalid, Op: "open " + path,
+		Err: &gguf.Error{Kind: gguf.ErrMismatch, Name: name, Msg: name + " " + why},
+	}
 }
 
 // partner is the GGUF file beside path that fits and shares the longest beginning of its name with it, less the word
@@ -171,6 +174,9 @@ func sameStart(a, b string) int {
 // showStatus takes the service's news.
 func (c *Controller) showStatus(s inference.Status) {
 	changed := c.status.Loaded.Vision != s.Loaded.Vision || c.status.State != s.State
+	if s.Err != nil && s.Err != c.status.Err {
+		c.notice = nil // there is graver news
+	}
 	c.status = s
 	c.loadEnded()
 	c.view.SetModel(c.modelView())
@@ -289,20 +295,21 @@ func sameBanner(a, b *ui.Banner) bool {
 	return a.Text == b.Text && a.Problem == b.Problem && a.Detail == b.Detail && a.Label == b.Label
 }
 
-// bannerNow is what the strip should say, the gravest first.
+// bannerNow is what the strip should say, the newest first: a failure takes the notice away, and a notice that comes
+// after it is the answer to what the person just did.
 func (c *Controller) bannerNow() *ui.Banner {
 	s := c.status
 	switch {
+	case c.notice != nil:
+		return c.notice
 	case s.State == inference.StateFailed && s.Err != nil && c.current():
 		b := problemBanner(s.Err)
 		if c.builtIn() || c.demoErr != nil || !aboutModel(s.Err) {
-			b.Label, b.Do = "Reload", c.Reload
+			b.Label, b.Do = "Try again", c.Reload
 		} else {
 			b.Label, b.Do = "Use the built-in model", c.UseBuiltIn
 		}
 		return b
-	case c.notice != nil:
-		return c.notice
 	case !c.builtIn():
 		return nil
 	case c.demoErr != nil:

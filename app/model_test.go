@@ -218,7 +218,7 @@ func TestModelOfLastTimeIsGone(t *testing.T) {
 func TestMissingEngine(t *testing.T) {
 	for _, b := range []*bench{newBench(t), remembering(t)} {
 		b.tell(inference.Status{State: inference.StateFailed, Model: b.client.opened[0], Err: &inference.Error{Code: protocol.CodeEngineMissing, Op: "start"}})
-		if len(b.client.opened) != 1 || b.view.banner == nil || b.view.banner.Label != "Reload" || !b.view.banner.Problem {
+		if len(b.client.opened) != 1 || b.view.banner == nil || b.view.banner.Label != "Try again" || !b.view.banner.Problem {
 			t.Fatalf("%d models opened, banner %+v", len(b.client.opened), b.view.banner)
 		}
 		b.view.banner.Do()
@@ -242,5 +242,45 @@ func TestMissingBuiltInModel(t *testing.T) {
 	b.UseBuiltIn()
 	if !strings.HasPrefix(b.view.note(), "The built-in model was not found") {
 		t.Errorf("note %q", b.view.note())
+	}
+}
+
+func TestBadChoiceAfterAFailure(t *testing.T) {
+	b := newBench(t)
+	fail := inference.Status{
+		State: inference.StateFailed, Model: b.client.opened[0],
+		Err: &inference.Error{Code: protocol.CodeOutOfMemory, Op: "load model"},
+	}
+	b.tell(fail)
+	b.OpenModel(write(t, filepath.Join(t.TempDir(), "x.gguf"), []byte("random bytes")), "")
+	b.until("the banner", func() bool { return strings.Contains(b.view.banner.Text, "x.gguf") })
+	if b.view.banner.Do(); b.view.choosing != 1 {
+		t.Errorf("the banner %+v lets nothing else be chosen", b.view.banner)
+	}
+	fail.Waiting = 1 // no news about the failure
+	b.tell(fail)
+	if !strings.Contains(b.view.banner.Text, "x.gguf") {
+		t.Errorf("the banner is %+v", b.view.banner)
+	}
+	fail.Err = &inference.Error{Code: protocol.CodeWorkerDied, Op: "load model"}
+	b.tell(fail)
+	if strings.Contains(b.view.banner.Text, "x.gguf") || b.view.banner.Label != "Try again" {
+		t.Errorf("a new failure is hidden behind %+v", b.view.banner)
+	}
+}
+
+func TestNoticeStaysUntilAQuestionIsAsked(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.OpenModel(write(t, filepath.Join(t.TempDir(), "x.gguf"), []byte("random bytes")), "")
+	b.until("the banner", func() bool { return b.view.banner.Problem })
+	b.tell(b.ready())
+	b.Send(" ")
+	if !b.view.banner.Problem {
+		t.Error("the notice went without a question")
+	}
+	b.Send("hello")
+	if b.view.banner == nil || b.view.banner.Problem {
+		t.Errorf("after the question the banner is %+v", b.view.banner)
 	}
 }

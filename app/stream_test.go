@@ -18,8 +18,12 @@ func TestStreamLosesNothingAndWaitsOnce(t *testing.T) {
 		return inference.Event{Kind: inference.Progress, Progress: protocol.Progress{Done: n}}
 	}
 	for _, e := range []inference.Event{
-		{Kind: inference.Queued, Position: 2}, {Kind: inference.Queued, Position: 1}, started,
-		progress(1), progress(2), {Kind: inference.Reused}, progress(3), delta("a"), delta("b"), done,
+		{Kind: inference.Queued, Position: 2},
+		{Kind: inference.Queued, Position: 1},
+		started,
+		progress(1), progress(2),
+		{Kind: inference.Reused},
+		progress(3), delta("a"), delta("b"), done,
 	} {
 		s.put(e)
 	}
