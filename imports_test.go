@@ -158,3 +158,24 @@ func checkPackage(t *testing.T, p goPackage) {
 		}
 	}
 }
+
+// TestPrograms keeps each program free of what belongs into the other, however deep it lies.
+func TestPrograms(t *testing.T) {
+	for program, without := range map[string][]string{
+		".":                         append([]string{"galago/inference/llama", "galago/inference/worker"}, llama...),
+		"./inference/galago-engine": {fyne, "galago/app/...", "galago/ui/...", "github.com/go-gl/..."},
+	} {
+		t.Run(program, func(t *testing.T) {
+			t.Parallel()
+			out, err := exec.Command("go", "list", "-deps", program).Output()
+			if err != nil {
+				t.Fatal(err)
+			}
+			for path := range strings.FieldsSeq(string(out)) {
+				if anyCovers(without, path) {
+					t.Errorf("it contains %s", path)
+				}
+			}
+		})
+	}
+}

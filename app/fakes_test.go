@@ -118,7 +118,7 @@ func (f *fakeClient) Close()                                           {}
 // bench is a controller between the two.
 type bench struct {
 	*Controller
-	t        *testing.T
+	t        testing.TB
 	view     *fakeView
 	client   *fakeClient
 	main     chan func() // what waits for the main goroutine
@@ -126,13 +126,13 @@ type bench struct {
 	settings string // path
 }
 
-func newBench(t *testing.T) *bench {
+func newBench(t testing.TB) *bench {
 	b := newBenchAt(t, filepath.Join(t.TempDir(), "galago", "settings.json"))
 	b.start()
 	return b
 }
 
-func newBenchAt(t *testing.T, settings string) *bench {
+func newBenchAt(t testing.TB, settings string) *bench {
 	b := &bench{t: t, view: &fakeView{}, client: &fakeClient{}, main: make(chan func(), 1000), settings: settings}
 	b.Controller = NewController(Params{
 		Do:           func(f func()) { b.main <- f },
@@ -237,7 +237,7 @@ func failed(code protocol.Code) inference.Event {
 }
 
 // pngOf is a picture file of one colour.
-func pngOf(t *testing.T, w, h int) []byte {
+func pngOf(t testing.TB, w, h int) []byte {
 	t.Helper()
 	img := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for i := range img.Pix {
@@ -251,7 +251,7 @@ func pngOf(t *testing.T, w, h int) []byte {
 	return buf.Bytes()
 }
 
-func write(t *testing.T, path string, data []byte) string {
+func write(t testing.TB, path string, data []byte) string {
 	t.Helper()
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		t.Fatal(err)
