@@ -27,7 +27,7 @@ SPECIALS = [
 ]
 
 VISION = dict(hidden=192, heads=3, depth=6, ff=512, pos_side=16, deepstack=[2, 4])
-TEXT = dict(hidden=192, heads=4, head_dim=64, depth=6, ff=512, theta=10000.0, sections=[12, 10, 10], eps=1e-6)
+TEXT = dict(hidden=192, heads=4, head_dim=64, depth=6, ff=512, theta=1000000.0, sections=[12, 10, 10], eps=1e-6)
 
 CHAT_TEMPLATE = (
     "{%- for message in messages -%}"

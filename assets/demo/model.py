@@ -15,6 +15,7 @@ from torch import nn
 from config import COLOURS, PATCH, SHAPES, TEXT, VISION
 
 BINS = 41          # soft bins of one coordinate in a dense label
+TAP = 3            # language layer after which the thing that a question means must be known
 DIGIT_PLACES = 4   # digits of a number, left to right
 # dense label of one picture token: object centre, colour, shape, x1 y1 x2 y2, then for its 4 patches a digit and its place
 OBJECT_LABELS = 1 + len(COLOURS) + len(SHAPES) + 4 * BINS
@@ -176,6 +177,8 @@ class Text(nn.Module):
             x = layer(x, cos, sin, mask)
             if i < len(deep):
                 x = x.index_put((where[0], where[1]), deep[i], accumulate=True)
+            if i == TAP:
+                self.tapped = x
         return self.norm(x)
 
     def logits(self, hidden):
@@ -190,6 +193,7 @@ class Heads(nn.Module):
         self.cover = nn.Linear(c, 1 + len(COLOURS) + 1 + len(SHAPES))  # per patch: colour and shape that cover it
         self.cell = nn.Linear(TEXT["hidden"], LABELS)                  # per picture token
         self.oracle = nn.Linear(LABELS, TEXT["hidden"])                # true labels -> what the picture token should be
+        self.meant = nn.Linear(TEXT["hidden"], OBJECT_LABELS)          # end of a question -> the thing that it means
 
 
 class Demo(nn.Module):
@@ -234,15 +238,7 @@ def dense_targets(scenes, masks) -> dict[str, torch.Tensor]:
         for t in s.things:
             x, y = t.centre
             k = min(rows - 1, int(y * rows)) * cols + min(cols - 1, int(x * cols))
-            cell[i, k, 0] = 1
-            cell[i, k, 1 + t.colour] = 1
-            cell[i, k, 1 + len(COLOURS) + t.shape] = 1
-            base = 1 + len(COLOURS) + len(SHAPES)
-            for axis, value in enumerate(t.box):
-                p = min(max(value, 0.0), 1.0) * (BINS - 1)
-                low = min(int(p), BINS - 2)
-                cell[i, k, base + axis * BINS + low] = 1 - (p - low)
-                cell[i, k, base + axis * BINS + low + 1] = p - low
+            cell[i, k, :OBJECT_LABELS] = thing_label(t)
         for place, (digit, x, y) in enumerate(s.digits):
             r, c = min(2 * rows - 1, int(y * 2 * rows)), min(2 * cols - 1, int(x * 2 * cols))
             k, sub = (r // 2) * cols + c // 2, (r % 2) * 2 + c % 2
@@ -250,6 +246,28 @@ def dense_targets(scenes, masks) -> dict[str, torch.Tensor]:
             cell[i, k, base + digit] = 1
             cell[i, k, base + 10 + place] = 1
     return dict(cell=cell, cover=cover)
+
+
+def thing_label(t) -> torch.Tensor:
+    """The dense label of one thing: present, colour, shape, box in soft bins."""
+    v = torch.zeros(OBJECT_LABELS)
+    v[0] = v[1 + t.colour] = v[1 + len(COLOURS) + t.shape] = 1
+    base = 1 + len(COLOURS) + len(SHAPES)
+    for axis, value in enumerate(t.box):
+        p = min(max(value, 0.0), 1.0) * (BINS - 1)
+        low = min(int(p), BINS - 2)
+        v[base + axis * BINS + low], v[base + axis * BINS + low + 1] = 1 - (p - low), p - low
+    return v
+
+
+def meant_loss(heads: "Heads", hidden, want):
+    """How well the end of each question tells which thing it means. Returns the loss and the share of right colours and shapes."""
+    logits, nc, ns = heads.meant(hidden).float(), len(COLOURS), len(SHAPES)
+    col, shp = (slice(1, 1 + nc), slice(1 + nc, 1 + nc + ns))
+    loss = F.cross_entropy(logits[:, col], want[:, col]) + F.cross_entropy(logits[:, shp], want[:, shp])
+    loss = loss + F.cross_entropy(logits[:, 1 + nc + ns:].reshape(-1, BINS), want[:, 1 + nc + ns:].reshape(-1, BINS))
+    right = (logits[:, col].argmax(-1) == want[:, col].argmax(-1)) & (logits[:, shp].argmax(-1) == want[:, shp].argmax(-1))
+    return loss, right.float().mean()
 
 
 def dense_loss(heads: Heads, tokens, hidden, target) -> tuple[torch.Tensor, dict[str, float]]:

@@ -6,7 +6,8 @@ import torch
 
 
 class Optimiser:
-    def __init__(self, named, lr: float, decay: float = 0.01):
+    def __init__(self, named, lr: float, decay: float = 0.01, boost: float = 1.0):
+        self.boost = boost  # how much faster the matrices inside the blocks learn than the rest
         self.named = [(n, p) for n, p in named if p.requires_grad]
         self.params = [p for _, p in self.named]
         self.master = [p.detach().float().clone().requires_grad_(True) for p in self.params]
@@ -25,7 +26,7 @@ class Optimiser:
         norm = torch.nn.utils.clip_grad_norm_(self.master, clip)
         for part in self.parts:
             for g in part.param_groups:
-                g["lr"] = lr
+                g["lr"] = lr * (self.boost if isinstance(part, torch.optim.Muon) else 1.0)
             part.step()
         with torch.no_grad():
             for p, m in zip(self.params, self.master):

@@ -185,7 +185,8 @@ def wording(rng, templates: list[str], plain: bool = False, **words: str) -> str
 class Asker:
     """Asks about one scene. margin: how far from a border line a place must be to be asked for."""
 
-    def __init__(self, rng: np.random.Generator, scene: Scene, margin: float = 0.015, suffix: str = ""):
+    def __init__(self, rng: np.random.Generator, scene: Scene, margin: float = 0.015, suffix: str = "", simple: bool = False):
+        self.simple = simple
         self.rng, self.s, self.margin, self.suffix = rng, scene, margin, suffix
         self.things = scene.things
         self.by_shape, self.by_colour, self.by_name = {}, {}, {}
@@ -505,11 +506,13 @@ class Asker:
 
     WEIGHTS = dict(colour=3, shape=3, where=3, box=2.2, boxes=0.25, number=4, describe=1.3, colours=0.4, count=3.4, digits=0.3, yesno=3, absent=0.5, compare=2.4)
 
+    SIMPLE = dict(colour=4, shape=4, where=2, number=3, yesno=1)  # to learn to look things up first
+
     def ask(self, kind: str | None = None):
         """One question of a kind, or of a random kind; None if the scene has no such question."""
         if kind is None:
-            names = list(self.WEIGHTS)
-            p = np.array(list(self.WEIGHTS.values()))
+            weights = self.SIMPLE if self.simple else self.WEIGHTS
+            names, p = list(weights), np.array(list(weights.values()))
             kind = names[self.rng.choice(len(names), p=p / p.sum())]
         return getattr(self, kind)()
 
@@ -565,10 +568,10 @@ def two_pictures(rng, one: Scene, two: Scene, margin: float = 0.015):
     return turn
 
 
-def conversation(rng, scenes: list[Scene], turns: int, margin: float = 0.015) -> list[Turn]:
+def conversation(rng, scenes: list[Scene], turns: int, margin: float = 0.015, simple: bool = False) -> list[Turn]:
     """A training conversation of about this many turns. No scene: nothing attached; two: both come first."""
     out: list[Turn] = []
-    asker = Asker(rng, scenes[0], margin) if scenes else None
+    asker = Asker(rng, scenes[0], margin, simple=simple) if scenes else None
     while len(out) < turns:
         turn = None
         if not scenes:
@@ -584,7 +587,7 @@ def conversation(rng, scenes: list[Scene], turns: int, margin: float = 0.015) ->
         elif len(scenes) == 2:
             turn = two_pictures(rng, *scenes, margin)
         else:
-            if out and rng.random() < 0.45:
+            if out and not simple and rng.random() < 0.45:
                 turn = asker.follow(out[-1])
             if turn is None:
                 turn = asker.ask()
