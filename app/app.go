@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"sync"
 	"sync/atomic"
 
 	"fyne.io/fyne/v2"
@@ -27,30 +28,57 @@ func Run(files []string) {
 	logger, closeLog := openLog(state)
 	defer closeLog()
 
+	main := &gate{do: fyne.Do}
 	a := fyneapp.NewWithID(ID)
 	service := inference.New(inference.Options{Log: logger})
 	c := NewController(Params{
-		Do:           fyne.Do,
+		Do:           main.pass,
 		Client:       service,
 		Copy:         func(s string) { a.Clipboard().SetContent(s) },
 		SettingsPath: filepath.Join(xdg.ConfigHome, "galago", "settings.json"),
 	})
-	window := ui.New(a, c.Actions())
+	actions := c.Actions()
+	actions.Quit = main.close
+	window := ui.New(a, actions)
 
 	watch, stopWatch := context.WithCancel(context.Background())
 	var pid atomic.Int64 // the engine's, for the monitor's goroutine
 	service.Watch(func(s inference.Status) { pid.Store(int64(s.PID)) })
 	a.Lifecycle().SetOnStarted(func() {
 		c.Start(record(window))
-		readings := &latest[vram.Reading]{do: fyne.Do, handle: c.showReading}
+		readings := &latest[vram.Reading]{do: main.pass, handle: c.showReading}
 		vram.Watch(watch, nil, func() int { return int(pid.Load()) }, 0, readings.put)
 		if len(files) > 0 {
 			c.Attach(files)
 		}
 	})
 	window.ShowAndRun()
+	main.close()
 	stopWatch()
 	service.Close()
+}
+
+// gate lets functions through to the main goroutine until the window closes. After that Fyne would run them where they
+// come from, several at a time, on widgets that are gone.
+type gate struct {
+	do func(func()) // does not wait
+
+	mu     sync.Mutex // owns closed
+	closed bool
+}
+
+func (g *gate) pass(f func()) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if !g.closed {
+		g.do(f)
+	}
+}
+
+func (g *gate) close() {
+	g.mu.Lock()
+	g.closed = true
+	g.mu.Unlock()
 }
 
 // openLog makes the log and the file to which a crash is written. Without a folder for them there is no log.
