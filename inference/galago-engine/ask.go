@@ -7,8 +7,10 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"os/signal"
+	"slices"
 	"strings"
 
 	"galago/assets"
@@ -86,7 +88,8 @@ func parseAsk(args []string, errOut io.Writer) (askOptions, error) {
 	f.Var(&o.images, "image", "picture `FILE` (JPEG, PNG, GIF, BMP, TIFF, WebP); may be given several times")
 	f.Var(&o.then, "then", "further `QUESTION` in the same conversation; may be given several times")
 	f.IntVar(&o.maxTokens, "max-tokens", inference.DefaultMaxTokens, "longest answer, in `tokens`")
-	f.Float64Var(&o.temperature, "temperature", float64(inference.DefaultTemperature), "0 for always the likeliest `word`, up to 2")
+	f.Float64Var(&o.temperature, "temperature", math.Round(float64(inference.DefaultTemperature)*100)/100,
+		"how freely words are chosen: `T` from 0, always the likeliest, to 2")
 	f.UintVar(&o.seed, "seed", 0, "`number` that makes an answer repeatable; 0 for a new one each time")
 	f.BoolVar(&o.json, "json", false, "print one JSON object at the end instead of the text as it comes")
 	questions, err := parseMixed(f, args)
@@ -102,11 +105,13 @@ func parseAsk(args []string, errOut io.Writer) (askOptions, error) {
 		return usage("the question is missing. Put it into quotes at the end.")
 	case len(questions) > 1:
 		return usage(fmt.Sprintf("there are %d questions. Put one into quotes; further ones go behind --then.", len(questions)))
-	case strings.TrimSpace(questions[0]) == "":
+	case slices.ContainsFunc(append(questions, o.then...), func(q string) bool { return strings.TrimSpace(q) == "" }):
 		return usage("the question is empty.")
+	case o.context < 0:
+		return usage("--context must be at least 1, or 0 for the default.")
 	case o.maxTokens < 1:
 		return usage("--max-tokens must be at least 1.")
-	case o.temperature < 0 || o.temperature > 2:
+	case !(o.temperature >= 0 && o.temperature <= 2): // also when it is not a number
 		return usage("--temperature must be between 0 and 2.")
 	case o.seed > 1<<32-1:
 		return usage("--seed must be below 4294967296.")
@@ -115,7 +120,7 @@ func parseAsk(args []string, errOut io.Writer) (askOptions, error) {
 	return o, nil
 }
 
-// parseMixed parses flags wherever they stand, and returns the rest.
+// parseMixed parses flags wherever they stand before a "--", and returns the rest.
 func parseMixed(f *flag.FlagSet, args []string) (rest []string, err error) {
 	for {
 		if err := f.Parse(args); err != nil {
@@ -123,6 +128,9 @@ func parseMixed(f *flag.FlagSet, args []string) (rest []string, err error) {
 		}
 		if f.NArg() == 0 {
 			return rest, nil
+		}
+		if at := len(args) - f.NArg(); at > 0 && args[at-1] == "--" {
+			return append(rest, f.Args()...), nil
 		}
 		rest = append(rest, f.Arg(0))
 		args = f.Args()[1:]

@@ -30,6 +30,9 @@ const (
 	exitCancelled = 130
 )
 
+// opLoad is what the service calls the loading of a model in inference.Error.Op.
+const opLoad = "load model"
+
 // version is set when a release is built.
 var version = "development"
 
@@ -87,6 +90,11 @@ func exitCode(err error) int {
 		return exitCancelled
 	case protocol.CodeEmptyPrompt:
 		return exitUsage
+	case protocol.CodeWorkerDied:
+		// llama.cpp checks some of a file's numbers with assertions that end the process.
+		if e := (*inference.Error)(nil); errors.As(err, &e) && e.Op == opLoad {
+			return exitModel
+		}
 	}
 	return exitFailed
 }
@@ -94,7 +102,14 @@ func exitCode(err error) int {
 // complain prints err as a person reads it and returns its exit code.
 func complain(w io.Writer, err error) int {
 	x := inference.Explain(err)
-	fmt.Fprintf(w, "galago-engine: %s. %s\n%s\n", x.Title, x.Text, x.Action)
+	switch inference.CodeOf(err) {
+	case protocol.CodeWorkerDied, protocol.CodeWorkerHung, protocol.CodeDecode, protocol.CodeInternal:
+		x.Action = "Ask again; if it ends the same way, the details below help in a report." // here is no button
+	}
+	fmt.Fprintf(w, "galago-engine: %s. %s\n", x.Title, x.Text)
+	if x.Action != "" {
+		fmt.Fprintln(w, x.Action)
+	}
 	var e *inference.Error
 	if errors.As(err, &e) && e.Detail != "" {
 		fmt.Fprintf(w, "\n%s\n", indent(e.Detail))

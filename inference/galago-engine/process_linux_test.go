@@ -1,0 +1,344 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"os/signal"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+
+	"galago/inference"
+	"galago/inference/protocol"
+	"galago/inference/vision"
+)
+
+// peak is the most memory that the program had at a time, in bytes.
+func (o outcome) peak() int64 { return o.state.SysUsage().(*syscall.Rusage).Maxrss << 10 }
+
+func TestAskRefusesAHugePictureWithoutTakingItsMemory(t *testing.T) {
+	o := call(t, "ask", "--image", save(t, "huge.png", hugeHeader(30_000)), "What?")
+	o.expect(t, exitPicture, "30,000 x 30,000")
+	t.Logf("%d MiB at most", o.peak()>>20)
+	if o.peak() > 300<<20 {
+		t.Errorf("it took %d MiB", o.peak()>>20)
+	}
+}
+
+// gone waits until a process has ended; a zombie counts as ended.
+func gone(t *testing.T, pid int, within time.Duration) {
+	t.Helper()
+	fd, err := unix.PidfdOpen(pid, 0)
+	if err != nil {
+		return // it is gone already
+	}
+	defer unix.Close(fd)
+	n, err := unix.Poll([]unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}, int(within.Milliseconds()))
+	if err != nil || n != 1 {
+		t.Errorf("process %d still runs after %v (%v)", pid, within, err)
+		syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// children are the processes that pid started.
+func children(t *testing.T, pid int) []int {
+	t.Helper()
+	lists, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var pids []int
+	for _, list := range lists {
+		data, err := os.ReadFile(list)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, word := range strings.Fields(string(data)) {
+			n, err := strconv.Atoi(word)
+			if err != nil {
+				t.Fatal(err)
+			}
+			pids = append(pids, n)
+		}
+	}
+	return pids
+}
+
+// talking starts ask with a model that does not stop, and returns when it has begun to answer.
+func talking(t *testing.T) (cmd *exec.Cmd, out *bufio.Reader, errOut *bytes.Buffer, worker int) {
+	t.Helper()
+	cmd = exec.Command(engine(t), "ask", "--model", endless(t), "--context", "65536", "--max-tokens", "60000", "--temperature", "1", "What?")
+	cmd.Env, cmd.Dir = clean(), t.TempDir()
+	errOut = &bytes.Buffer{}
+	cmd.Stderr = errOut
+	pipe, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { cmd.Process.Kill(); cmd.Wait() })
+	out = bufio.NewReader(pipe)
+	if _, err := out.Peek(8); err != nil {
+		cmd.Wait()
+		t.Fatalf("no answer: %v\n%s", err, errOut)
+	}
+	pids := children(t, cmd.Process.Pid)
+	if len(pids) != 1 {
+		t.Fatalf("its children are %v, want one worker", pids)
+	}
+	return cmd, out, errOut, pids[0]
+}
+
+func TestAskInterruptedExitsWith130(t *testing.T) {
+	cmd, out, errOut, worker := talking(t)
+	at := time.Now()
+	if err := cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	text.ReadFrom(out)
+	cmd.Wait()
+	t.Logf("%d bytes of an answer; it left %v after the signal", text.Len(), time.Since(at).Round(time.Millisecond))
+	if code := cmd.ProcessState.ExitCode(); code != exitCancelled {
+		t.Errorf("exit code %d: %s", code, errOut)
+	}
+	if text.Len() < 8 || !strings.HasSuffix(text.String(), "\n") {
+		t.Errorf("what it had written is %q", text.String())
+	}
+	if !strings.Contains(errOut.String(), "Cancelled") {
+		t.Errorf("it says %q", errOut)
+	}
+	gone(t, worker, 5*time.Second)
+}
+
+// An interrupted load ends as an interrupted answer does.
+func TestAskInterruptedBeforeItAnswersExitsWith130(t *testing.T) {
+	slow := wrapper(t, "trap '' INT\nread line\n") // never says Hello
+	cmd := exec.Command(engine(t), "ask", "What?")
+	cmd.Env = clean(inference.EngineEnv+"="+slow, "GALAGO_DEMO="+filepath.Join(installed(t), "demo"))
+	var errOut bytes.Buffer
+	cmd.Stderr = &errOut
+	// The signal is ignored until the program asks for it, so that it cannot come too early.
+	signal.Ignore(os.Interrupt)
+	defer signal.Reset(os.Interrupt)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	again := time.NewTicker(50 * time.Millisecond)
+	defer again.Stop()
+	timeout := time.After(patience)
+	for {
+		select {
+		case <-again.C:
+			cmd.Process.Signal(os.Interrupt)
+		case <-timeout:
+			cmd.Process.Kill()
+			t.Fatal("it does not end")
+		case <-ended:
+			if code := cmd.ProcessState.ExitCode(); code != exitCancelled {
+				t.Errorf("exit code %d: %s", code, errOut.String())
+			}
+			return
+		}
+	}
+}
+
+func TestWorkerEndsWithItsParent(t *testing.T) {
+	cmd, _, _, worker := talking(t)
+	if err := cmd.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	cmd.Wait()
+	gone(t, worker, 5*time.Second)
+}
+
+func TestAskWithAWorkerThatWasKilled(t *testing.T) {
+	cmd, out, errOut, worker := talking(t)
+	if err := syscall.Kill(worker, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	var text bytes.Buffer
+	text.ReadFrom(out)
+	cmd.Wait()
+	if code := cmd.ProcessState.ExitCode(); code != exitFailed || text.Len() < 8 || !strings.Contains(errOut.String(), "The engine stopped") {
+		t.Errorf("exit code %d, answer %q: %s", code, text.String(), errOut)
+	}
+}
+
+// A printf in C writes to file descriptor 1, which must not be where the frames go.
+func TestWorkerStrayOutputDoesNotReachTheFrames(t *testing.T) {
+	w := startWorker(t)
+	w.load(protocol.Load{Model: endless(t), Context: 16384})
+	w.send(protocol.KindAsk, words(1, "What?", 2000))
+	w.next(protocol.KindDelta)
+	stray, err := os.OpenFile(fmt.Sprintf("/proc/%d/fd/1", w.cmd.Process.Pid), os.O_WRONLY|os.O_APPEND, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stray.Close()
+	for range 100 {
+		if _, err := stray.WriteString("a stray line\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	w.done()
+	if !strings.Contains(w.said(), "a stray line") {
+		t.Errorf("file descriptor 1 is not standard error: %s", w.said())
+	}
+}
+
+// statm is a figure of /proc/PID/statm in bytes: 0 the address space, 1 resident memory.
+func statm(t testing.TB, pid, field int) uint64 {
+	t.Helper()
+	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	pages, err := strconv.ParseUint(strings.Fields(string(data))[field], 10, 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return pages * uint64(os.Getpagesize())
+}
+
+func TestWorkerMemoryStaysBounded(t *testing.T) {
+	w := startWorker(t)
+	w.loadDemo(0)
+	id := uint64(0)
+	work := func(requests, clears int) uint64 {
+		for i := range requests {
+			id++
+			ask, pixels := view(id, 256, byte(i))
+			if i%2 == 0 {
+				ask, pixels = words(id, fmt.Sprintf("Question %d?", i), 4), nil
+			}
+			w.send(protocol.KindAsk, ask, pixels)
+			w.done()
+			if i < clears {
+				w.send(protocol.KindClear, struct{}{})
+				w.next(protocol.KindCleared)
+			}
+		}
+		return statm(t, w.cmd.Process.Pid, 1)
+	}
+	before := work(20, 4)
+	after := work(200, 20)
+	t.Logf("resident: %d MiB after 20 requests, %d MiB after 220 and 20 more clears", before>>20, after>>20)
+	if after > before+64<<20 {
+		t.Errorf("it grew by %d MiB", (after-before)>>20)
+	}
+}
+
+// wrapper is a shell script that can stand for the engine's program.
+func wrapper(t testing.TB, script string) string {
+	t.Helper()
+	path := save(t, "wrapper", []byte("#!/bin/sh\n"+script))
+	if err := os.Chmod(path, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// limited is the engine as a worker that gets so much address space.
+func limited(t testing.TB, mib int) string {
+	t.Helper()
+	return wrapper(t, fmt.Sprintf("ulimit -v %d\nexec '%s' \"$@\"\n", mib<<10, engine(t)))
+}
+
+// Wherever the memory ends, in Go's runtime, the dynamic loader, llama.cpp's loading or its computing, the answer is
+// whole or the sentence is about memory.
+func TestAskOutOfMemoryExitsWith6(t *testing.T) {
+	demo := demoModel(t)
+	path := picture(t, "a.png")
+	wanting := 0
+	for _, mib := range []int{300, 650, 750, 850, 1000, 1150, 1250, 1400, 1500, 1700} {
+		o := callIn(t, engine(t), []string{inference.EngineEnv + "=" + limited(t, mib)},
+			"ask", "--image", path, "--max-tokens", "4", "--model", demo.Model, "--mmproj", demo.MMProj, "What?")
+		t.Logf("%d MiB of address space: exit code %d", mib, o.code)
+		switch {
+		case o.code == exitMemory && strings.Contains(o.err, "Not enough memory"):
+			wanting++
+		case o.code != exitOK:
+			t.Errorf("%d MiB: exit code %d: %.3000s", mib, o.code, o.err)
+		}
+	}
+	if wanting == 0 {
+		t.Error("none of the limits was too low")
+	}
+}
+
+func TestAskContextTooLargeForTheMemoryExitsWith6(t *testing.T) {
+	o := callIn(t, engine(t), []string{inference.EngineEnv + "=" + limited(t, 4096)},
+		"ask", "--model", endless(t), "--context", "1000000", "--max-tokens", "4", "What?")
+	o.expect(t, exitMemory, "Not enough memory")
+}
+
+// starve leaves a running worker only so much more address space.
+func starve(t testing.TB, pid int, more uint64) {
+	t.Helper()
+	limit := statm(t, pid, 0) + more
+	if err := unix.Prlimit(pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: limit, Max: limit}, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWorkerOutOfMemoryWhileLoading(t *testing.T) {
+	w := startWorker(t)
+	starve(t, w.cmd.Process.Pid, 2<<20)
+	demo := demoModel(t)
+	w.send(protocol.KindLoad, protocol.Load{Model: demo.Model, MMProj: demo.MMProj})
+	f := w.failed()
+	t.Logf("%+v", f)
+	if f.Code != protocol.CodeOutOfMemory {
+		t.Errorf("it is %s", f.Code)
+	}
+}
+
+// A picture whose attention needs gigabytes makes ggml abort. The service learns why, and the next question works.
+func TestServiceOutOfMemoryWhileEncoding(t *testing.T) {
+	demo := demoModel(t)
+	s := inference.New(inference.Options{Engine: engine(t)})
+	defer s.Close()
+	s.Open(inference.Model{Path: demo.Model, MMProj: demo.MMProj, Context: 4096, ImageMinTokens: 1024, ImageMaxTokens: 1024})
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	status, err := inference.WaitReady(ctx, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	starve(t, status.PID, 32<<20)
+	p, err := vision.Open(picture(t, "a.png"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ask := func(images ...*vision.Picture) error {
+		_, err := inference.Ask(ctx, s, inference.Request{
+			Messages: []inference.Message{{Role: "user", Text: "What?", Images: images}}, MaxTokens: 4,
+		}, nil)
+		return err
+	}
+	err = ask(p)
+	if code := inference.CodeOf(err); code != protocol.CodeOutOfMemory {
+		t.Errorf("it is %s: %v\n%s", code, err, inference.Explain(err).Detail)
+	}
+	t.Log(inference.Explain(err).Detail)
+	if exitCode(err) != exitMemory {
+		t.Errorf("exit code %d", exitCode(err))
+	}
+	if err := ask(); err != nil {
+		t.Errorf("the next question: %v", err)
+	}
+}
