@@ -14,6 +14,7 @@ import (
 	"github.com/adrg/xdg"
 
 	_ "galago/app/locale" // before Fyne
+	"galago/assets"
 	"galago/inference"
 	"galago/ui"
 	"galago/vram"
@@ -30,6 +31,7 @@ func Run(files []string) {
 
 	main := &gate{do: fyne.Do}
 	a := fyneapp.NewWithID(ID)
+	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
 	service := inference.New(inference.Options{Log: logger})
 	c := NewController(Params{
 		Do:           main.pass,

@@ -116,6 +116,11 @@ func readDemo(dir string) (Demo, error) {
 	}, nil
 }
 
+// Icon is the program's icon, a PNG.
+//
+//go:embed icon.png
+var Icon []byte
+
 // Sample is a picture of the first-start screen with a fitting first question.
 type Sample struct {
 	File     string `json:"file"`
