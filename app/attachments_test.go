@@ -215,13 +215,13 @@ func TestNewChatDropsPicturesThatAreBeingRead(t *testing.T) {
 
 func TestWhatAPictureCostsFollowsTheModel(t *testing.T) {
 	b := newBench(t)
-	b.AttachImage("pasted.png", pngOf(t, 4032, 3024))
+	b.AttachImage("pasted.png", pngOf(t, 1400, 1000))
 	b.attached()
-	if got := b.view.attachments[0].Info; got != "4032 × 3024" {
+	if got := b.view.attachments[0].Info; got != "1400 × 1000" {
 		t.Errorf("without a model: %q", got)
 	}
 	b.tell(b.ready())
-	if got := b.view.attachments[0].Info; got != "4032 × 3024 → 1216 × 896 · 1,064 tokens" {
+	if got := b.view.attachments[0].Info; got != "1400 × 1000 → 1248 × 896 · 1,092 tokens" {
 		t.Errorf("with a model: %q", got)
 	}
 	blind := b.ready()

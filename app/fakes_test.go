@@ -160,7 +160,7 @@ func (b *bench) run() {
 // until runs the main goroutine until something is so.
 func (b *bench) until(what string, so func() bool) {
 	b.t.Helper()
-	late := time.After(20 * time.Second)
+	late := time.After(time.Minute)
 	for b.run(); !so(); b.run() {
 		select {
 		case f := <-b.main:
