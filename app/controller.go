@@ -435,10 +435,14 @@ func clearedText(r inference.Cleared) string {
 	if where != "resident memory" {
 		where = "GPU memory"
 	}
-	if r.After >= r.Before {
+	if r.Freed >= r.Before {
 		return fmt.Sprintf("The cache is cleared; it gave back no %s that could be measured.", where)
 	}
-	return fmt.Sprintf("The cache is cleared: %s of %s came back.", bytesText(r.Before-r.After), where)
+	s := fmt.Sprintf("The cache is cleared: %s of %s came back", bytesText(r.Before-r.Freed), where)
+	if r.After > r.Freed {
+		s += fmt.Sprintf(", the empty cache takes %s", bytesText(r.After-r.Freed))
+	}
+	return s + "."
 }
 
 // bytesText is a size as people read it.

@@ -89,7 +89,7 @@ func (b *slowBackend) Count(ask protocol.Ask) (protocol.Counted, error) {
 }
 
 func (b *slowBackend) Clear() (protocol.Cleared, error) {
-	return protocol.Cleared{Before: 2 << 20, After: 1 << 20, Device: "resident memory"}, nil
+	return protocol.Cleared{Before: 3 << 20, Freed: 1 << 20, After: 2 << 20, Device: "resident memory"}, nil
 }
 
 func (b *slowBackend) Close() {}

@@ -284,11 +284,12 @@ func (b *Backend) Clear() (protocol.Cleared, error) {
 	before, device := b.memory()
 	llama.Free(b.lctx)
 	b.lctx = 0
+	freed, _ := b.memory()
 	if err := b.createContext(); err != nil {
 		return protocol.Cleared{}, err
 	}
 	after, _ := b.memory()
-	return protocol.Cleared{Before: before, After: after, Device: device}, nil
+	return protocol.Cleared{Before: before, Freed: freed, After: after, Device: device}, nil
 }
 
 // memory is what is in use: the GPU's, or this process's resident memory without one.

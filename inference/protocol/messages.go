@@ -221,7 +221,8 @@ const (
 // devices report free on a GPU.
 type Cleared struct {
 	Before uint64 `json:"before_bytes"` // in use before
-	After  uint64 `json:"after_bytes"`  // in use afterwards, the context recreated
+	Freed  uint64 `json:"freed_bytes"`  // in use while there was no context
+	After  uint64 `json:"after_bytes"`  // in use afterwards, the context recreated, empty
 	Device string `json:"device"`       // what was measured, such as "resident memory" or "CUDA0"
 }
 
