@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"image"
 	"path/filepath"
@@ -136,10 +137,28 @@ func (c *Controller) attachmentProblem() bool {
 	return false
 }
 
+// reasons are why a file is refused, short enough to stand beside a thumbnail; the whole sentence is in the tooltip.
+var reasons = map[vision.Kind]string{
+	vision.KindMissing:     "No longer there",
+	vision.KindFolder:      "A folder, not a picture",
+	vision.KindUnreadable:  "May not be read",
+	vision.KindEmpty:       "An empty file",
+	vision.KindTooBig:      "The file is too big",
+	vision.KindNotPicture:  "Not a picture",
+	vision.KindTooLarge:    "Too many pixels",
+	vision.KindDamaged:     "Damaged or cut short",
+	vision.KindUnsupported: "An unusual format",
+}
+
 // problemOf is why a picture cannot be asked about, or nil.
 func (c *Controller) problemOf(a *attachment) *ui.Problem {
 	if a.err != nil {
-		return problem(a.err)
+		p := problem(a.err)
+		var refused *vision.Error
+		if errors.As(a.err, &refused) && reasons[refused.Kind] != "" {
+			p.Title = reasons[refused.Kind]
+		}
+		return p
 	}
 	loaded := c.status.State == inference.StateReady || c.status.State == inference.StateBusy
 	if loaded && !c.status.Loaded.Vision.Enabled {

@@ -141,7 +141,7 @@ var explanations = map[protocol.Code]Explanation{
 	protocol.CodeNoVision: {
 		Title:  "This model cannot see",
 		Text:   "The open model is for text only: it was loaded without a vision file (mmproj).",
-		Action: "Remove the picture, or open a model together with its mmproj file.",
+		Action: "Remove the picture or start a new chat, or open a model together with its mmproj file.",
 	},
 	protocol.CodeEmptyPrompt: {
 		Title:  "Nothing to answer",
