@@ -119,13 +119,15 @@ func start(t *testing.T, o options) *galago {
 	return g
 }
 
-// stop ends the app, and with a failed test shows what it knew.
+// stop ends the app, and with a failed test keeps what it knew in build/e2e.
 func (g *galago) stop() {
+	name := filepath.Join(shots, "failed-"+strings.ReplaceAll(g.t.Name(), "/", "-"))
 	if g.t.Failed() {
-		shot := filepath.Join(shots, "failed-"+strings.ReplaceAll(g.t.Name(), "/", "-")+".png")
-		if err := g.screen.Screenshot(shot, image.Rectangle{}); err == nil {
-			g.t.Log("screen:", shot)
+		if err := g.screen.Screenshot(name+".png", image.Rectangle{}); err == nil {
+			g.t.Log("screen:", name+".png")
 		}
+		g.cmd.Process.Signal(syscall.SIGQUIT) // where its goroutines are
+		_ = desktop.Until(2*time.Second, "it ends", func() bool { return !alive(g.cmd.Process.Pid) })
 	}
 	g.cmd.Process.Kill()
 	<-g.ended
@@ -134,7 +136,10 @@ func (g *galago) stop() {
 	}
 	state, _ := os.ReadFile(g.state)
 	g.t.Logf("state (its end):\n%s", tail(state, 6000))
-	g.t.Logf("stderr (its end):\n%s", tail(g.stderr.Bytes(), 6000))
+	g.t.Logf("stderr: %s.log (its beginning):\n%s", name, g.stderr.Bytes()[:min(g.stderr.Len(), 2000)])
+	if err := os.WriteFile(name+".log", append(g.stderr.Bytes(), state...), 0o644); err != nil {
+		g.t.Log(err)
+	}
 }
 
 func tail(b []byte, n int) []byte { return b[max(0, len(b)-n):] }

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -97,9 +98,45 @@ func (d *Desktop) start(width, height int) error {
 	if err := d.run(openbox); err != nil {
 		return err
 	}
-	return Until(10*time.Second, "openbox takes over the screen", func() bool {
-		return len(d.property(d.screen.Root, "_NET_SUPPORTING_WM_CHECK")) > 0
+	return d.waitForManager()
+}
+
+// waitForManager shows a window until the window manager lists it. One that is shown while openbox starts can be lost:
+// it is never put on the screen, and GLFW waits for that for good.
+func (d *Desktop) waitForManager() error {
+	probe, err := xproto.NewWindowId(d.conn)
+	if err != nil {
+		return err
+	}
+	err = xproto.CreateWindowChecked(d.conn, 0, probe, d.screen.Root, 0, 0, 9, 9, 0, xproto.WindowClassInputOutput, 0, 0, nil).Check()
+	if err != nil {
+		return err
+	}
+	looks := 0
+	err = Until(20*time.Second, "openbox takes over the screen", func() bool {
+		if looks%10 == 0 {
+			xproto.UnmapWindow(d.conn, probe)
+			xproto.MapWindow(d.conn, probe)
+		}
+		looks++
+		return d.listed(probe)
 	})
+	if err != nil {
+		return err
+	}
+	xproto.DestroyWindow(d.conn, probe)
+	return Until(20*time.Second, "openbox gives the screen back", func() bool { return !d.listed(probe) })
+}
+
+// listed reports whether the window manager shows a window.
+func (d *Desktop) listed(id xproto.Window) bool { return slices.Contains(d.clients(), id) }
+
+// clients are the windows that the window manager shows.
+func (d *Desktop) clients() (ids []xproto.Window) {
+	for list := d.property(d.screen.Root, "_NET_CLIENT_LIST"); len(list) >= 4; list = list[4:] {
+		ids = append(ids, xproto.Window(xgb.Get32(list)))
+	}
+	return ids
 }
 
 // run starts a program that dies with this one.
@@ -152,9 +189,7 @@ func (w Window) Center() (x, y int) {
 
 // Window finds the window of a process that the window manager shows, or ok is false.
 func (d *Desktop) Window(pid int) (w Window, ok bool) {
-	list := d.property(d.screen.Root, "_NET_CLIENT_LIST")
-	for ; len(list) >= 4; list = list[4:] {
-		id := xproto.Window(xgb.Get32(list))
+	for _, id := range d.clients() {
 		owner := d.property(id, "_NET_WM_PID")
 		if len(owner) < 4 || int(xgb.Get32(owner)) != pid {
 			continue
