@@ -38,15 +38,19 @@ func slowEngine() int {
 type slowBackend struct{ steps atomic.Uint64 }
 
 func (b *slowBackend) Hello() protocol.Hello {
-	return protocol.Hello{Version: protocol.Version, Engine: "slow", Llama: "none", System: "none",
-		Devices: []protocol.Device{{Name: "CPU", Description: "CPU", Type: "CPU", Backend: "CPU"}}}
+	return protocol.Hello{
+		Version: protocol.Version, Engine: "slow", Llama: "none", System: "none",
+		Devices: []protocol.Device{{Name: "CPU", Description: "CPU", Type: "CPU", Backend: "CPU"}},
+	}
 }
 
 func (b *slowBackend) Steps() uint64 { return b.steps.Add(1) }
 
 func (b *slowBackend) Load(context.Context, protocol.Load, func(protocol.Progress)) (protocol.Loaded, error) {
-	return protocol.Loaded{Name: "Slow", Description: "qwen3vl 8M Q8_0", Context: 4096, ContextTrain: 4096, Device: "CPU",
-		Vision: protocol.Vision{Enabled: true, Projector: "qwen3vl_merger", Factor: 32, MinTokens: 4, MaxTokens: 256}}, nil
+	return protocol.Loaded{
+		Name: "Slow", Description: "qwen3vl 8M Q8_0", Context: 4096, ContextTrain: 4096, Device: "CPU",
+		Vision: protocol.Vision{Enabled: true, Projector: "qwen3vl_merger", Factor: 32, MinTokens: 4, MaxTokens: 256},
+	}, nil
 }
 
 func (b *slowBackend) Ask(ctx context.Context, ask protocol.Ask, _ []byte, out worker.Sink) (protocol.Done, error) {
@@ -64,16 +68,16 @@ func (b *slowBackend) Ask(ctx context.Context, ask protocol.Ask, _ []byte, out w
 			}
 		}
 	}
-	progress := func(phase protocol.Phase) func(int) {
+	progress := func(phase protocol.Phase, total int) func(int) {
 		return func(n int) {
-			out.Progress(protocol.Progress{ID: ask.ID, Phase: phase, Done: min(n, 99), Total: 100})
+			out.Progress(protocol.Progress{ID: ask.ID, Phase: phase, Done: min(n, total) - 1, Total: total})
 		}
 	}
 	switch question {
 	case askEncode:
-		return each(progress(protocol.PhaseEncode))
+		return each(progress(protocol.PhaseEncode, 1))
 	case askPrompt:
-		return each(progress(protocol.PhasePrompt))
+		return each(progress(protocol.PhasePrompt, 100))
 	case askCount:
 		return each(func(n int) { out.Delta(protocol.Delta{ID: ask.ID, Text: fmt.Sprintf("%d ", n)}) })
 	case askHang:

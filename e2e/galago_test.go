@@ -38,7 +38,7 @@ func TestDropAPictureAskAndAskAgain(t *testing.T) {
 	g.attach(save(t, "circle.png", circle(red)))
 	g.shot("attached")
 
-	first := g.wantAnswer(g.ask("What shape is this?"), "circle")
+	first := g.wantAnswer(g.ask("What shape is it?"), "circle")
 	if !figure(first, "picture token") {
 		t.Errorf("figures %q do not say what the picture cost", first.Figures)
 	}
@@ -54,13 +54,15 @@ func figure(e event, word string) bool {
 	return strings.Contains(strings.Join(e.Figures, "\n"), word)
 }
 
-func TestPicturesAreToldApart(t *testing.T) {
+func TestSeveralPicturesDroppedAtOnceAreToldApart(t *testing.T) {
 	g := start(t, options{})
-	g.attach(save(t, "square.png", square(blue)))
-	turn := g.ask("What colour is the square?")
-	g.wantAnswer(turn, "blue")
-	g.attach(save(t, "circle.png", circle(red)))
-	g.wantAnswer(g.ask("What shape is in the picture?"), "circle")
+	from := g.now()
+	g.drop(save(t, "square.png", square(blue)), save(t, "circle.png", circle(red)))
+	g.wait("both pictures are in the composer, in order", from, func(e event) bool {
+		return e.Event == "attachments" && len(e.Items) == 2 &&
+			e.Items[0].Name == "square.png" && e.Items[0].Info != "" && e.Items[1].Name == "circle.png" && e.Items[1].Info != ""
+	})
+	g.wantAnswer(g.ask("Which picture has the circle?"), "second")
 	g.shot("two-pictures")
 }
 
@@ -117,7 +119,7 @@ func TestCancelAnEngineThatHangs(t *testing.T) {
 	engine := g.worker()
 	g.do(syscall.Kill(engine, syscall.SIGSTOP))
 	g.attach(save(t, "circle.png", circle(red)))
-	turn := g.ask("What shape is this?")
+	turn := g.ask("What shape is it?")
 	g.wait("something can be cancelled", 0, func(e event) bool { return e.Event == "busy" && e.Busy })
 	if e := g.cancel(turn); e.State != "cancelled" {
 		t.Errorf("%+v", e)
@@ -240,7 +242,7 @@ func TestFileThatVanishesBeforeSendIsStillAnswered(t *testing.T) {
 	path := save(t, "circle.png", circle(red))
 	g.attach(path)
 	g.do(os.Remove(path))
-	g.wantAnswer(g.ask("What shape is this?"), "circle")
+	g.wantAnswer(g.ask("What shape is it?"), "circle")
 }
 
 func TestSampleIsOneClickAway(t *testing.T) {
@@ -263,7 +265,7 @@ func TestSampleIsOneClickAway(t *testing.T) {
 func TestClearCacheSaysWhatCameBackAndTheNextQuestionWorks(t *testing.T) {
 	g := start(t, options{})
 	g.attach(save(t, "circle.png", circle(red)))
-	g.wantAnswer(g.ask("What shape is this?"), "circle")
+	g.wantAnswer(g.ask("What shape is it?"), "circle")
 	from := g.now()
 	g.clearCache()
 	g.wait("the window says what came back", from, func(e event) bool { return e.Event == "notify" && says(e.Text, "cleared") })

@@ -80,7 +80,7 @@ func (d *Desktop) start(width, height int) error {
 	}
 	number, err := bufio.NewReader(read).ReadString('\n') // Xvfb picks a free display and says which
 	if err != nil {
-		return fmt.Errorf("Xvfb ended: %w", err)
+		return fmt.Errorf("the X server ended: %w", err)
 	}
 	d.Display = ":" + strings.TrimSpace(number)
 	if d.conn, err = xgb.NewConnDisplay(d.Display); err != nil {
