@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
+	"unicode"
 
 	"galago/e2e/desktop"
 )
@@ -24,13 +26,25 @@ func says(answer string, words ...string) bool {
 	return false
 }
 
+// wantAnswer waits for an answer that is one of the words, or a short sentence with it: rambling that happens to hold
+// the word is no answer.
 func (g *galago) wantAnswer(turn uint64, words ...string) event {
 	g.t.Helper()
 	e := g.answered(turn)
-	if !says(e.Answer, words...) {
-		g.t.Errorf("question %q was answered %q, want one of %q in it", e.Question, e.Answer, words)
+	said := strings.FieldsFunc(strings.ToLower(e.Answer), func(r rune) bool { return !unicode.IsLetter(r) })
+	hit := slices.ContainsFunc(words, func(w string) bool { return slices.Contains(said, w) })
+	if !hit || len(said) > 20 {
+		g.t.Errorf("question %q was answered %q, want a short answer with one of %q", e.Question, e.Answer, words)
 	}
 	return e
+}
+
+// wantSlow waits for the slow engine's answer to a question that it does not know.
+func (g *galago) wantSlow(turn uint64) {
+	g.t.Helper()
+	if e := g.answered(turn); e.Answer != answerOf(e.Question) {
+		g.t.Errorf("%q was answered %q", e.Question, e.Answer)
+	}
 }
 
 func TestDropAPictureAskAndAskAgain(t *testing.T) {
@@ -77,11 +91,8 @@ func TestTwoQuestionsQueuedAreBothAnswered(t *testing.T) {
 	if e := g.cancel(long); e.State != "cancelled" || !says(e.Answer, "1 2") {
 		t.Errorf("the cancelled answer: %+v", e)
 	}
-	for turn, question := range map[uint64]string{second: "second", third: "third"} {
-		if e := g.answered(turn); e.Answer != answerOf(question) {
-			t.Errorf("%q was answered %q", question, e.Answer)
-		}
-	}
+	g.wantSlow(second)
+	g.wantSlow(third)
 }
 
 func TestCancelInEveryPhaseThenTheNextQuestionWorks(t *testing.T) {
@@ -106,7 +117,7 @@ func TestCancelInEveryPhaseThenTheNextQuestionWorks(t *testing.T) {
 		if e := g.cancel(turn); e.State != "cancelled" || !strings.HasPrefix(e.Answer, c.answer) {
 			t.Errorf("%s: %+v", c.question, e)
 		}
-		g.wantAnswer(g.ask("next after "+c.question), "next after "+c.question)
+		g.wantSlow(g.ask("next after " + c.question))
 	}
 	if now := g.worker(); now != engine {
 		t.Errorf("the engine that cancels politely was replaced: %d, then %d", engine, now)
@@ -151,7 +162,7 @@ func TestEngineKilledWhileAnswering(t *testing.T) {
 	g.turnFrom(retried, turn, "streaming")
 	g.cancel(turn)
 
-	g.wantAnswer(g.ask("still there?"), "still there?")
+	g.wantSlow(g.ask("still there?"))
 	if now := g.worker(); now == engine {
 		t.Error("the engine was not replaced")
 	}
@@ -256,8 +267,8 @@ func TestSampleIsOneClickAway(t *testing.T) {
 	g.shot("sample")
 	g.send() // its question is in the composer already
 	e := g.wait("the question is in the transcript", from, func(e event) bool { return e.Event == "turn" && e.Question != "" })
-	if answer := g.answered(e.ID).Answer; answer == "" {
-		t.Error("the answer is empty")
+	if answer := g.answered(e.ID).Answer; !strings.Contains(answer, "472") || len(answer) > 100 {
+		t.Errorf("%q was answered %q, want 472", e.Question, answer)
 	}
 	g.shot("sample-answered")
 }
