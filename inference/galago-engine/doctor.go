@@ -34,8 +34,9 @@ type report struct {
 	Version  string            `json:"version"`
 	Findings []finding         `json:"findings"`
 	Devices  []protocol.Device `json:"devices"`
-	Mode     string            `json:"mode"` // "GPU", "CPU" or "none"
-	CanRun   bool              `json:"can_run"`
+	Mode     string            `json:"mode"`    // "GPU", "CPU" or "none"
+	CanRun   bool              `json:"can_run"` // the engine starts; it may still lack a model
+	noModel  bool              // the built-in one is missing
 }
 
 func doctor(args []string, out, errOut io.Writer) int {
@@ -44,7 +45,11 @@ func doctor(args []string, out, errOut io.Writer) int {
 	asJSON := f.Bool("json", false, "print one JSON object")
 	if err := f.Parse(args); errors.Is(err, flag.ErrHelp) {
 		return exitOK
-	} else if err != nil || f.NArg() > 0 {
+	} else if err != nil {
+		return exitUsage
+	}
+	if f.NArg() > 0 {
+		fmt.Fprintf(errOut, "galago-engine doctor: it takes no %q.\n", f.Arg(0))
 		return exitUsage
 	}
 	r := examine()
@@ -194,6 +199,7 @@ func lastLines(s string, n int) string {
 func (r *report) model() {
 	f := finding{What: "built-in model"}
 	if demo, err := assets.DemoModel(); err != nil {
+		r.noModel = true
 		f.Problem, f.Cure = err.Error(), "Install Galago again, or name a model with --model and --mmproj."
 	} else {
 		f.Found = demo.Name + " in " + filepath.Dir(demo.Model)
@@ -213,12 +219,13 @@ func (r report) print(w io.Writer) {
 	for _, d := range r.Devices {
 		fmt.Fprintf(w, "  device   %s (%s, %s): %s\n", d.Name, d.Type, d.Backend, d.Description)
 	}
+	where := map[string]string{"CPU": "the CPU", "GPU": "the GPU"}[r.Mode]
 	switch {
 	case !r.CanRun:
 		fmt.Fprintln(w, "\nGalago cannot answer here until what is missing is there.")
-	case r.Mode == "CPU":
-		fmt.Fprintln(w, "\nGalago answers here, on the CPU.")
+	case r.noModel:
+		fmt.Fprintf(w, "\nGalago answers here, on %s, with a model that you name.\n", where)
 	default:
-		fmt.Fprintln(w, "\nGalago answers here, on the GPU.")
+		fmt.Fprintf(w, "\nGalago answers here, on %s.\n", where)
 	}
 }
