@@ -62,14 +62,23 @@ func Explain(err error) Explanation {
 	}
 	if said := sentences(e.Err); said != "" {
 		x.Text, x.Action = said, ""
-	} else if e.Err != nil {
+	} else if e.Err != nil && !technical[e.Code] {
 		x.Text = fmt.Sprintf("%s (%v)", x.Text, e.Err)
 	}
 	x.Detail = e.Op
+	if e.Err != nil && technical[e.Code] {
+		x.Detail += ": " + e.Err.Error()
+	}
 	if e.Detail != "" {
 		x.Detail += "\n" + e.Detail
 	}
 	return x
+}
+
+// technical are the codes whose cause tells a person nothing, such as a signal's name: it goes to the details.
+var technical = map[protocol.Code]bool{
+	protocol.CodeWorkerDied: true, protocol.CodeWorkerHung: true, protocol.CodeEngineMissing: true,
+	protocol.CodeProtocol: true, protocol.CodeOutOfMemory: true,
 }
 
 // sentences are what a package that knows precisely what is wrong with a file, and the way out, says to a person.
@@ -116,12 +125,12 @@ var explanations = map[protocol.Code]Explanation{
 	protocol.CodeWorkerDied: {
 		Title:  "The engine stopped",
 		Text:   "The engine ended in the middle of its work. What it had written is kept.",
-		Action: "It is started again by itself; press Retry to ask once more.",
+		Action: "It is started again by itself; press Try again to ask once more.",
 	},
 	protocol.CodeWorkerHung: {
 		Title:  "The engine did not answer",
 		Text:   "The engine stopped responding and was ended.",
-		Action: "It is started again by itself; press Retry to ask once more.",
+		Action: "It is started again by itself; press Try again to ask once more.",
 	},
 	protocol.CodeProtocol: {
 		Title:  "The engine does not fit this program",
@@ -159,11 +168,11 @@ var explanations = map[protocol.Code]Explanation{
 	protocol.CodeDecode: {
 		Title:  "The model could not go on",
 		Text:   "The engine reported an error while computing.",
-		Action: "Press Retry; if it happens again, clear the cache or start a new chat.",
+		Action: "Press Try again; if it happens again, clear the cache or start a new chat.",
 	},
 	protocol.CodeInternal: {
 		Title:  "Something went wrong",
 		Text:   "The engine reported an error that it does not know.",
-		Action: "Press Retry; the details below help in a report.",
+		Action: "Press Try again; the details below help in a report.",
 	},
 }

@@ -15,8 +15,12 @@ func sampleGauge() Gauge {
 	return Gauge{
 		Name: "RTX 3050", Line: "37 % · 61 °C", Total: 5734 * mib, Used: 4608 * mib, Peak: 4900 * mib, Tooltip: "driver 550",
 		Segments: []Segment{
-			{SegmentWeights, "weights", 3000 * mib}, {SegmentVision, "vision", 460 * mib}, {SegmentKV, "KV cache", 290 * mib},
-			{SegmentKVFree, "KV free", 290 * mib}, {SegmentCompute, "compute", 290 * mib}, {SegmentOthers, "other programs", 278 * mib},
+			{SegmentWeights, "weights", 3000 * mib},
+			{SegmentVision, "vision", 460 * mib},
+			{SegmentKV, "KV cache", 290 * mib},
+			{SegmentKVFree, "KV free", 290 * mib},
+			{SegmentCompute, "compute", 290 * mib},
+			{SegmentOthers, "other programs", 278 * mib},
 			{SegmentPending, "this question", 212 * mib},
 		},
 	}
@@ -56,11 +60,15 @@ func TestMarkup(t *testing.T) {
 	part("gauge", w.gauge, 800, gaugeHeight)
 	part("legend", newLegend(sampleGauge()), 260, 220)
 	for name, turn := range map[string]Turn{
-		"turn-done": {ID: 1, Question: "What is there?", Images: []image.Image{flat(48, 32, rgb(0x886644))}, Answer: sampleAnswer,
-			State: TurnDone, Figures: []string{"300 picture tokens", "42 tokens/s"}},
+		"turn-done": {
+			ID: 1, Question: "What is there?", Images: []image.Image{flat(48, 32, rgb(0x886644))}, Answer: sampleAnswer,
+			State: TurnDone, Figures: []string{"300 picture tokens", "42 tokens/s"},
+		},
 		"turn-working": {ID: 1, Question: "What is there?", State: TurnWorking, Phase: "Looking at the picture", Progress: 0.5},
-		"turn-failed": {ID: 1, Question: "What is there?", Answer: "I see", State: TurnFailed,
-			Problem: &Problem{Title: "Out of memory", Text: "212 MiB are needed.", Action: "Clear the cache.", Detail: "cudaMalloc"}},
+		"turn-failed": {
+			ID: 1, Question: "What is there?", Answer: "I see", State: TurnFailed,
+			Problem: &Problem{Title: "Out of memory", Text: "212 MiB are needed.", Action: "Clear the cache.", Detail: "cudaMalloc"},
+		},
 		"turn-cancelled": {ID: 1, Question: "What is there?", Answer: "I see", State: TurnCancelled},
 		"turn-waiting":   {ID: 1, Question: "What is there?", State: TurnWaiting},
 	} {

@@ -208,6 +208,9 @@ func (w *Window) SetComposerText(text string) {
 	e.SetText(text)
 	e.CursorRow, e.CursorColumn = strings.Count(text, "\n"), len([]rune(text[strings.LastIndexByte(text, '\n')+1:]))
 	e.Refresh()
+	if text != "" {
+		w.win.Canvas().Focus(e) // so that Enter sends it
+	}
 }
 
 // SetTurns shows a whole conversation, an empty one for a new chat.

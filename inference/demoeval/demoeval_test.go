@@ -136,9 +136,9 @@ func TestLoad(t *testing.T) {
 		t.Errorf("Load = %+v, %v", items, err)
 	}
 	for text, want := range map[string]string{
-		`{"images":["missing.png"],"turns":[{"q":"?"}]}`:                        "missing.png",
-		`{"images":["../0001.png"],"turns":[{"q":"?"}]}`:                        "outside",
-		`{"images":["0001.png"],"turns":[]}`:                                    "no questions",
+		`{"images":["missing.png"],"turns":[{"q":"?"}]}`:                       "missing.png",
+		`{"images":["../0001.png"],"turns":[{"q":"?"}]}`:                       "outside",
+		`{"images":["0001.png"],"turns":[]}`:                                   "no questions",
 		`{"images":["0001.png"],"turns":[{"q":"?","expect":{"box":[1,2,3]}}]}`: "four numbers",
 		`{`: "line 1",
 	} {

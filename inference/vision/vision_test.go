@@ -207,8 +207,15 @@ func TestGIFFrameOnScreen(t *testing.T) {
 
 // The names of EXIF 2.3: where the first stored row and the first stored column stand when the picture is upright.
 var sides = [9][2]string{
-	{}, {"top", "left"}, {"top", "right"}, {"bottom", "right"}, {"bottom", "left"},
-	{"left", "top"}, {"right", "top"}, {"right", "bottom"}, {"left", "bottom"},
+	{},
+	{"top", "left"},
+	{"top", "right"},
+	{"bottom", "right"},
+	{"bottom", "left"},
+	{"left", "top"},
+	{"right", "top"},
+	{"right", "bottom"},
+	{"left", "bottom"},
 }
 
 // stored is the image as a camera stores it under the given orientation.

@@ -74,9 +74,12 @@ func gauge(used float64) ui.Gauge {
 	return ui.Gauge{
 		Name: "RTX 3050 6 GB", Line: "37 % · 61 °C", Total: gib(5.6), Used: gib(used), Peak: gib(4.7),
 		Segments: []ui.Segment{
-			{Kind: ui.SegmentWeights, Label: "weights", Bytes: gib(2.9)}, {Kind: ui.SegmentVision, Label: "vision", Bytes: gib(0.45)},
-			{Kind: ui.SegmentKV, Label: "KV cache", Bytes: gib(0.28)}, {Kind: ui.SegmentKVFree, Label: "KV free", Bytes: gib(0.28)},
-			{Kind: ui.SegmentCompute, Label: "compute", Bytes: gib(0.28)}, {Kind: ui.SegmentOthers, Label: "other programs", Bytes: gib(0.3)},
+			{Kind: ui.SegmentWeights, Label: "weights", Bytes: gib(2.9)},
+			{Kind: ui.SegmentVision, Label: "vision", Bytes: gib(0.45)},
+			{Kind: ui.SegmentKV, Label: "KV cache", Bytes: gib(0.28)},
+			{Kind: ui.SegmentKVFree, Label: "KV free", Bytes: gib(0.28)},
+			{Kind: ui.SegmentCompute, Label: "compute", Bytes: gib(0.28)},
+			{Kind: ui.SegmentOthers, Label: "other programs", Bytes: gib(0.3)},
 			{Kind: ui.SegmentPending, Label: "this question", Bytes: gib(0.21)},
 		},
 		Tooltip: "NVIDIA GeForce RTX 3050, driver 550.90",
