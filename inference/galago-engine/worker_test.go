@@ -243,8 +243,8 @@ func TestWorkerAnswers(t *testing.T) {
 	w.send(protocol.KindClear, struct{}{})
 	var cleared protocol.Cleared
 	w.decode(w.next(protocol.KindCleared), &cleared)
-	t.Logf("clearing: from %d to %d bytes of %s", cleared.Before, cleared.After, cleared.Device)
-	if cleared.Before == 0 || cleared.After == 0 || cleared.Device == "" {
+	t.Logf("clearing: from %d down to %d and back to %d bytes of %s", cleared.Before, cleared.Freed, cleared.After, cleared.Device)
+	if cleared.Freed+1<<20 > cleared.Before || cleared.After < cleared.Freed || cleared.Device == "" {
 		t.Errorf("cleared %+v", cleared)
 	}
 	ask.ID = 4

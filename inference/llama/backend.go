@@ -284,6 +284,7 @@ func (b *Backend) Clear() (protocol.Cleared, error) {
 	before, device := b.memory()
 	llama.Free(b.lctx)
 	b.lctx = 0
+	trim()
 	freed, _ := b.memory()
 	if err := b.createContext(); err != nil {
 		return protocol.Cleared{}, err
