@@ -12,8 +12,8 @@ import numpy as np
 class Pool:
     """Reads random shards of a pool folder; shards that appear later are picked up."""
 
-    def __init__(self, folder: str, seed: int, hold: int = 4):
-        self.folder, self.rng, self.hold = folder, np.random.default_rng(seed), hold
+    def __init__(self, folder: str, seed):
+        self.folder, self.rng = folder, np.random.default_rng(seed)
         self.names: list[str] = []
         self.drawn = 0
 

@@ -8,6 +8,7 @@ import torch
 class Optimiser:
     def __init__(self, named, lr: float, decay: float = 0.01, boost: float = 1.0):
         self.boost = boost  # how much faster the matrices inside the blocks learn than the rest
+        self.stop = False
         self.named = [(n, p) for n, p in named if p.requires_grad]
         self.params = [p for _, p in self.named]
         self.master = [p.detach().float().clone().requires_grad_(True) for p in self.params]
@@ -23,6 +24,8 @@ class Optimiser:
         for p, m in zip(self.params, self.master):
             m.grad = torch.zeros_like(m) if p.grad is None else p.grad.float()
             p.grad = None
+        if torch.distributed.is_initialized():
+            self.share()
         norm = torch.nn.utils.clip_grad_norm_(self.master, clip)
         for part in self.parts:
             for g in part.param_groups:
@@ -32,6 +35,16 @@ class Optimiser:
             for p, m in zip(self.params, self.master):
                 p.copy_(m)
         return float(norm)
+
+    def share(self) -> None:
+        """Averages gradients over the processes; the last number tells whether any of them wants to stop."""
+        flat = torch.cat([m.grad.flatten() for m in self.master] + [torch.tensor([float(self.stop)], device=self.master[0].device)])
+        torch.distributed.all_reduce(flat)
+        self.stop = bool(flat[-1] > 0)
+        at = 0
+        for m in self.master:
+            m.grad.copy_(flat[at:at + m.numel()].view_as(m) / torch.distributed.get_world_size())
+            at += m.numel()
 
     def weights(self) -> dict[str, torch.Tensor]:
         return {n: m.detach() for (n, _), m in zip(self.named, self.master)}

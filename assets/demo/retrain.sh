@@ -9,7 +9,7 @@ threads=${THREADS:-$(nproc)}
 mkdir -p "$work/pool" "$work/run"
 cd "$here"
 "$python" pool.py --out "$work/pool" --shards "${SHARDS:-1500}"
-"$python" train.py text --work "$work/run" --minutes "${TEXT_MINUTES:-60}" --batch 16 --boost 2.5 --threads "$threads"
+"$python" train.py text --work "$work/run" --minutes "${TEXT_MINUTES:-60}" --batch 16 --boost 2.5 --simple 900 --threads "$threads"
 "$python" train.py oracle --work "$work/run"
 "$python" train.py vision --pool "$work/pool" --work "$work/run" --minutes "${VISION_MINUTES:-60}" --batch 16 --lr 1e-3 --threads "$threads"
 "$python" train.py joint --pool "$work/pool" --work "$work/run" --minutes "${JOINT_MINUTES:-60}" --batch 16 --lr 1e-3 --threads "$threads"

@@ -4,6 +4,7 @@
     python train.py text --work DIR --minutes 30                   questions over the true labels, no pictures
     python train.py joint --pool DIR --work DIR --minutes 60       both together
     python train.py joint ... --from-gguf assets/demo              go on from the shipped files
+    torchrun --nproc-per-node 2 train.py joint ...                 two processes with shared gradients
 """
 
 from __future__ import annotations
@@ -301,9 +302,12 @@ def joint(a) -> None:
     step = state["step"] if state else 0
     clock = Clock(a.lr, a.minutes, 60, 0.7, state["spent"] if state and not a.fresh else 0.0)
     log = Log(os.path.join(a.work, "joint.log"))
-    rng = np.random.default_rng([9, step])
-    ones, twos = Pool(a.pool, 1000 + step).batches(a.batch * 3 // 4), Pool(a.pool, 2000 + step).batches(a.batch // 4)
-    while not clock.done():
+    rank = int(os.environ.get("RANK", 0))
+    if int(os.environ.get("WORLD_SIZE", 1)) > 1:
+        torch.distributed.init_process_group("gloo")
+    rng = np.random.default_rng([9, step, rank])
+    ones, twos = Pool(a.pool, [1, step, rank]).batches(a.batch * 3 // 4), Pool(a.pool, [2, step, rank]).batches(a.batch // 4)
+    while not opt.stop:
         tokens, deep, offsets, scenes, dense, stats = [], [], [], [], 0.0, {}
         for pictures, masks, some in (next(ones), next(twos)):
             target = to_device(M.dense_targets(some, masks))
@@ -324,12 +328,15 @@ def joint(a) -> None:
         stats |= by_kind
         stats["dense"] = float(dense.detach())
         (loss + a.dense * dense).backward()
+        opt.stop = clock.done()
         stats["norm"] = opt.step(clock.rate(step))
         step += 1
+        if rank:
+            continue
         log.add(stats)
         if step % 25 == 0:
             log.flush(step)
-        if step % 100 == 0 or clock.done():
+        if step % 50 == 0 or opt.stop:
             save(path, opt, {k: v.float() for k, v in net.state_dict().items() if k.startswith("heads.oracle")}, step, clock.spent())
 
 
