@@ -33,10 +33,11 @@ deps:
 llama: deps
 	@scripts/build-llama.sh
 
-# The built-in model goes beside the programs.
+# The built-in model goes beside the programs. Never written in place: a running engine has the files mapped.
 demo:
 	@mkdir -p $(BIN)/demo
-	@cp -u assets/demo/*.gguf assets/demo/manifest.json $(BIN)/demo/
+	@for f in assets/demo/*.gguf assets/demo/manifest.json; do \
+		to=$(BIN)/demo/$${f##*/}; cmp -s $$f $$to || { cp $$f $$to.new && mv $$to.new $$to; }; done
 
 test: ## build, then run every test: units, race detector, a real window
 	@scripts/deps.sh test

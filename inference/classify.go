@@ -31,6 +31,8 @@ const (
 var memoryWords = []string{
 	"out of memory", "outofmemory", "outofdevicememory", "failed to allocate", "std::bad_alloc", "bad allocation",
 	"cudamalloc failed", "pthread_create failed", "cannot allocate memory", "not enough memory", "insufficient memory", "alloc_failed",
+	"thread creation failed",                // libgomp, which then calls exit
+	"failed to reserve page summary memory", // Go's runtime as it starts
 }
 
 var missingWords = []string{

@@ -272,8 +272,6 @@ func TestAskOutOfMemoryExitsWith6(t *testing.T) {
 		case o.code == exitMemory && strings.Contains(o.err, "Not enough memory"):
 			wanting++
 		case o.code == exitOK:
-		// The service does not know these two for a want of memory, see memoryWords in inference/classify.go.
-		case strings.Contains(o.err, "libgomp: Thread creation failed"), strings.Contains(o.err, "failed to reserve page summary memory"):
 		default:
 			t.Errorf("%d MiB: exit code %d: %.3000s", mib, o.code, o.err)
 		}
