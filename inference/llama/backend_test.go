@@ -396,11 +396,15 @@ func TestTheModelSees(t *testing.T) {
 			}
 		}
 		lost := exam(t, b, nil, "where", "box")
-		if lost["box"] > whole["box"]-0.2 {
-			t.Errorf("boxes overlap by %.2f, without positions still by %.2f", whole["box"], lost["box"])
-		}
-		if lost["where"] > whole["where"]-0.2 {
+		if lost["where"] > whole["where"]-0.15 {
 			t.Errorf("places are right in %.0f %%, without positions still in %.0f %%", 100*whole["where"], 100*lost["where"])
+		}
+		if lost["all"] > whole["all"]-0.06 {
+			t.Errorf("%.0f %% of all answers are right, without positions still %.0f %%", 100*whole["all"], 100*lost["all"])
+		}
+		// A model that has not learnt boxes well takes them from the vision tower's own positions.
+		if whole["box"] > 0.5 && lost["box"] > whole["box"]-0.1 {
+			t.Errorf("boxes overlap by %.2f, without positions still by %.2f", whole["box"], lost["box"])
 		}
 	})
 }
