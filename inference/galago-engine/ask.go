@@ -182,10 +182,8 @@ func ask(args []string, out, errOut io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	service := inference.New(inference.Options{Engine: self()})
+	service, status, err := open(ctx, model)
 	defer service.Close()
-	service.Open(model)
-	status, err := inference.WaitReady(ctx, service)
 	if err != nil {
 		return complain(errOut, err)
 	}
@@ -203,6 +201,14 @@ func ask(args []string, out, errOut io.Writer) int {
 		return complain(errOut, err)
 	}
 	return exitOK
+}
+
+// open starts a service and waits until the model can answer. The service must be closed also when there is an error.
+func open(ctx context.Context, model inference.Model) (*inference.Service, inference.Status, error) {
+	service := inference.New(inference.Options{Engine: self()})
+	service.Open(model)
+	status, err := inference.WaitReady(ctx, service)
+	return service, status, err
 }
 
 func openPictures(paths []string) ([]*vision.Picture, error) {

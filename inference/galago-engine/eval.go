@@ -14,8 +14,6 @@ import (
 
 	"galago/inference"
 	"galago/inference/demoeval"
-	"galago/inference/protocol"
-	"galago/inference/vision"
 )
 
 // eval asks a set of pictures' questions through the same service and worker as everything else, and prints how many
@@ -47,10 +45,8 @@ func eval(args []string, out, errOut io.Writer) int {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	service := inference.New(inference.Options{Engine: self()})
+	service, status, err := open(ctx, chosen)
 	defer service.Close()
-	service.Open(chosen)
-	status, err := inference.WaitReady(ctx, service)
 	if err != nil {
 		return complain(errOut, err)
 	}
@@ -87,13 +83,13 @@ type examiner struct {
 
 // examine goes through one conversation: each turn sees the answers that the model gave before, right or wrong.
 func (e *examiner) examine(ctx context.Context, item demoeval.Item) error {
-	var pictures []*vision.Picture
+	var paths []string
 	for _, name := range item.Images {
-		p, err := vision.Open(filepath.Join(e.dir, name))
-		if err != nil {
-			return &inference.Error{Code: protocol.CodeBadImage, Op: "open " + name, Err: err}
-		}
-		pictures = append(pictures, p)
+		paths = append(paths, filepath.Join(e.dir, name))
+	}
+	pictures, err := openPictures(paths)
+	if err != nil {
+		return err
 	}
 	var messages []inference.Message
 	for i, turn := range item.Turns {
