@@ -167,7 +167,7 @@ class Collated:
             starts = [k for k in range(1, len(ids)) if wanted[k] and not wanted[k - 1]]
             for t, k in zip(turns, starts):
                 if t.thing is not None and t.kind != "nothing":
-                    said = min(len(coder.ids(t.a)), 8)  # from the end of the question on, while it is spoken about
+                    said = min(len(coder.ids(t.a)), 28)  # from the end of the question on, while it is spoken about
                     meant_at += [(i, p) for p in range(k - 1, k + said)]
                     meant += [M.thing_label(t.thing)] * (said + 1)
                 self.turn_of += [len(self.kinds)] * (len(coder.ids(t.a)) + 1)
