@@ -289,6 +289,9 @@ def joint(a) -> None:
     elif a.from_gguf:
         import export
         load_weights(net, export.read(a.from_gguf))
+        kept = os.path.join(a.from_gguf, "heads.npz")
+        if os.path.exists(kept):
+            load_weights(net, {k: torch.from_numpy(v).float() for k, v in np.load(kept).items()})
     else:
         load_weights(net, torch.load(os.path.join(a.work, "text.pt"), map_location="cpu")["weights"])
         seen = torch.load(os.path.join(a.work, "vision.pt"), map_location="cpu")["weights"]
