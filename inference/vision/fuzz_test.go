@@ -21,6 +21,9 @@ func addFixtures(f *testing.F) {
 	}
 	f.Add(withJPEGSegment(jpegOf(f, quarters()), append([]byte("Exif\x00\x00"), exifBlock(binary.BigEndian, 6)...)))
 	f.Add(withPNGChunk(pngOf(f, quarters()), "eXIf", exifBlock(binary.LittleEndian, 3)))
+	for _, data := range lyingWebP(f) {
+		f.Add(data)
+	}
 }
 
 func FuzzReadHeader(f *testing.F) {
