@@ -18,7 +18,7 @@ quietly = $(1) 2>build/go.log || { cat build/go.log; exit 1; }
 .PHONY: help run build test lint e2e bench demo-model demo-eval clean deps llama demo
 
 help: ## list the targets
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1|\2/p' $(MAKEFILE_LIST) | column -t -s '|'
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build what is needed and open the window
 	@$(BIN)/galago $(ARGS)

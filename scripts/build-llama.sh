@@ -71,6 +71,8 @@ fi
 echo "Building llama.cpp $LLAMA_TAG (CUDA: $cuda${archs:+, architectures $archs}); the first time takes minutes"
 cmake -S "$src" -B "$obj" -G Ninja "${flags[@]}" >build/llama-cmake.log 2>&1 ||
 	{ tail -40 build/llama-cmake.log >&2; exit 1; }
+# What an earlier build with other options left must not travel.
+rm -rf "$obj/bin"
 cmake --build "$obj" -j "$(nproc)" >build/llama-build.log 2>&1 ||
 	{ tail -60 build/llama-build.log >&2; exit 1; }
 
@@ -85,7 +87,8 @@ cp -a "$obj"/bin/*.so* "$out"/
 rm -f "$out"/libggml-cpu-sapphirerapids.so*
 
 # The engine calls the libraries through libffi, which is not on every desktop: it goes along.
-ffi=$(ldconfig -p | sed -n 's/.*libffi\.so\.8 .*x86-64.*=> //p' | head -n 1)
+# ldconfig lies where a Debian user's PATH does not reach.
+ffi=$(PATH=$PATH:/usr/sbin:/sbin ldconfig -p | sed -n 's/.*libffi\.so\.8 .*x86-64.*=> //p' | head -n 1)
 [ -n "$ffi" ] || { echo "libffi.so.8 was not found; the package libffi8 has it." >&2; exit 1; }
 cp -L "$ffi" "$out/libffi.so.8"
 echo "$want" >"$out/.built"

@@ -11,7 +11,7 @@ if [ ! -f "$set/done" ]; then
 	if command -v apt-get >/dev/null; then
 		missing=""
 		for p in fonts-dejavu fonts-urw-base35 fonts-noto-mono python3-venv; do
-			dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
+			dpkg-query -W -f='${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
 		done
 		sudo=""
 		[ "$(id -u)" = 0 ] || sudo=sudo

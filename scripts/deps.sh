@@ -12,7 +12,7 @@ wanted=$build
 missing=""
 if command -v dpkg-query >/dev/null; then
 	for p in $wanted; do
-		[ "$(dpkg-query -W -f='${db:Status-Status}' "$p" 2>/dev/null)" = installed ] || missing="$missing $p"
+		dpkg-query -W -f='${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
 	done
 	[ -z "$missing" ] && exit 0
 fi

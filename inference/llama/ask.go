@@ -74,7 +74,8 @@ func (b *Backend) tokenize(ask protocol.Ask, pixels [][]byte) (*prompt, error) {
 func (b *Backend) tokenizeText(parts []part, addBOS bool) (*prompt, error) {
 	p := &prompt{}
 	for i, part := range parts {
-		for _, t := range llama.Tokenize(b.vocab, part.text, addBOS && i == 0, !part.typed) {
+		text := strings.ReplaceAll(part.text, "\x00", "") // the binding passes C strings
+		for _, t := range llama.Tokenize(b.vocab, text, addBOS && i == 0, !part.typed) {
 			p.pieces = append(p.pieces, piece{token: t, cells: 1, places: 1})
 			p.chunks = append(p.chunks, 0)
 		}
@@ -426,6 +427,9 @@ func newSampler(temperature float32, seed uint32) llama.Sampler {
 	if temperature <= 0 {
 		llama.SamplerChainAdd(chain, llama.SamplerInitGreedy())
 		return chain
+	}
+	if seed == llama.DefaultSeed {
+		seed-- // llama.cpp takes this number for "choose one"
 	}
 	llama.SamplerChainAdd(chain, llama.SamplerInitTopK(40))
 	llama.SamplerChainAdd(chain, llama.SamplerInitTopP(0.95, 1))

@@ -18,9 +18,12 @@ import (
 )
 
 const (
-	// defaultContext is used when neither request nor model asks for less: enough for a picture of 2,048 tokens and
-	// a long talk about it.
+	// defaultContext is used when neither request nor model asks for less: enough for a picture of maxPicture tokens
+	// and a long talk about it.
 	defaultContext = 4096
+	// maxPicture is the most tokens a picture gets where nothing else is asked for: half of the default context.
+	// llama.cpp alone would give a 12-megapixel photo 4,015 of 4,096 and leave no room for an answer.
+	maxPicture = 2048
 	// defaultBatch is llama.cpp's own n_ubatch. A slice this long is the step in which a prompt can be cancelled
 	// where the device does not honour the abort callback.
 	defaultBatch = 512
@@ -96,6 +99,7 @@ func (b *Backend) load(l protocol.Load, progress func(protocol.Progress)) error 
 		return err
 	}
 	if l.MMProj != "" {
+		l = limitPictures(l)
 		if err := b.loadMMProj(l); err != nil {
 			return err
 		}
@@ -262,18 +266,34 @@ func (b *Backend) describe(l protocol.Load) {
 		return
 	}
 	b.loaded.Vision = protocol.Vision{Enabled: true, MinTokens: l.ImageMinTokens, MaxTokens: l.ImageMaxTokens}
-	if f, err := gguf.Read(l.MMProj); err == nil {
-		b.loaded.Vision.Projector, b.loaded.Vision.Factor = gguf.VisionOf(f)
+	b.loaded.Vision.Projector, b.loaded.Vision.Factor = visionOf(l)
+}
+
+// visionOf reads the projector's kind and the pixels of a picture token's side from its file.
+func visionOf(l protocol.Load) (projector string, factor int) {
+	f, err := gguf.Read(l.MMProj)
+	if err != nil {
+		return "", 0
 	}
-	if b.loaded.Vision.Factor > 0 {
-		// llama.cpp's own range for the Qwen family where nothing else was asked for.
-		if l.ImageMinTokens <= 0 {
-			b.loaded.Vision.MinTokens = 8
-		}
-		if l.ImageMaxTokens <= 0 {
-			b.loaded.Vision.MaxTokens = 4096
+	return gguf.VisionOf(f)
+}
+
+// limitPictures sets the range of picture tokens where it was left open and the projector's family has one: from
+// llama.cpp's own least to maxPicture, or half of a context that was asked for.
+func limitPictures(l protocol.Load) protocol.Load {
+	if _, factor := visionOf(l); factor == 0 {
+		return l
+	}
+	if l.ImageMinTokens <= 0 {
+		l.ImageMinTokens = gguf.MinImageTokens
+	}
+	if l.ImageMaxTokens <= 0 {
+		l.ImageMaxTokens = maxPicture
+		if l.Context > 0 {
+			l.ImageMaxTokens = min(gguf.MaxImageTokens, max(l.Context/2, l.ImageMinTokens))
 		}
 	}
+	return l
 }
 
 // Clear frees the context, KV cache and compute buffers with it, and creates it again.

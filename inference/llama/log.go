@@ -24,13 +24,14 @@ const (
 	levelWarn  = 3
 )
 
-// add writes all but debugging to standard error, which the service keeps, and remembers what matters.
+// add writes all but debugging to standard error, which the service keeps, and remembers what matters. That pinned host
+// memory could not be had does not: ggml goes on with ordinary memory.
 func (l *logTail) add(level int32, text string) {
 	if level == levelDebug {
 		return
 	}
 	os.Stderr.WriteString(text)
-	if level < levelWarn || strings.TrimSpace(text) == "" {
+	if level < levelWarn || strings.TrimSpace(text) == "" || strings.Contains(text, "pinned") {
 		return
 	}
 	l.mu.Lock()

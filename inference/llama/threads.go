@@ -13,7 +13,7 @@ func threads(asked int) int {
 	if asked > 0 {
 		return asked
 	}
-	n := runtime.NumCPU()
+	n := runtime.GOMAXPROCS(0) // the cgroup's limit included
 	if cores := physicalCores(); cores > 0 {
 		n = min(n, cores)
 	}

@@ -34,6 +34,9 @@ func main() {
 		}
 		k := key{e.Package, e.Test}
 		switch e.Action {
+		case "build-output":
+			fmt.Print(e.Output)
+			continue
 		case "output":
 			if output[k] == nil {
 				output[k] = &strings.Builder{}
