@@ -271,10 +271,19 @@ func (r *request) apply(e inference.Event) {
 		t.State = chat.Cancelled
 		r.phase("", -1)
 	case inference.Failed:
-		t.State = chat.Failed
+		t.State, t.Drop = chat.Failed, aboutPictures(e.Err)
 		r.phase("", -1)
 		r.shown.Problem = problem(e.Err)
 	}
+}
+
+// aboutPictures reports whether a question may have failed because of its pictures, and would again with them.
+func aboutPictures(err *inference.Error) bool {
+	switch err.Code {
+	case protocol.CodeNoVision, protocol.CodeBadImage, protocol.CodeContextFull, protocol.CodeOutOfMemory:
+		return true
+	}
+	return false
 }
 
 func (r *request) phase(text string, progress float64) {

@@ -299,3 +299,22 @@ func TestSentence(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+func TestPicturesAfterAFailure(t *testing.T) {
+	for code, carried := range map[protocol.Code]int{
+		protocol.CodeWorkerDied: 1, protocol.CodeDecode: 1,
+		protocol.CodeNoVision: 0, protocol.CodeBadImage: 0, protocol.CodeContextFull: 0, protocol.CodeOutOfMemory: 0,
+	} {
+		b := newBench(t)
+		b.tell(b.ready())
+		b.AttachImage("a.png", pngOf(t, 64, 64))
+		b.attached()
+		b.Send("What is this?")
+		b.say(0, started, failed(code))
+		b.Send("And its colour?")
+		m := b.request(1).Messages
+		if len(m) != 1 || len(m[0].Images) != carried {
+			t.Errorf("after %s the next question is %+v, want %d pictures", code, m, carried)
+		}
+	}
+}

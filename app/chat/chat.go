@@ -31,6 +31,7 @@ type Turn struct {
 	Question string
 	Images   []*vision.Picture
 	State    State
+	Drop     bool // its pictures are why it failed: they must not spoil the next question
 	answer   strings.Builder
 }
 
@@ -43,7 +44,7 @@ func (t *Turn) Write(text string) { t.answer.WriteString(text) }
 // Restart forgets the answer, to ask again.
 func (t *Turn) Restart() {
 	t.answer.Reset()
-	t.State = Waiting
+	t.State, t.Drop = Waiting, false
 }
 
 // Conversation is a list of turns, oldest first.
@@ -76,8 +77,8 @@ type Message struct {
 // Until is the conversation as the model should read it to answer turn t: what was said before, then t's question.
 //
 // A turn that has no answer is left out, since a model expects question and answer to alternate; but the pictures of
-// questions that were cancelled go along with the next one if that brings none, because the person still sees them and
-// means them.
+// questions that are over go along with the next one if that brings none, because the person still sees them and means
+// them.
 func (c *Conversation) Until(t *Turn) []Message {
 	var messages []Message
 	var carried []*vision.Picture
@@ -90,7 +91,10 @@ func (c *Conversation) Until(t *Turn) []Message {
 			return append(messages, Message{Role: "user", Text: u.Question, Images: images})
 		}
 		if u.Answer() == "" {
-			if u.State == Cancelled {
+			switch {
+			case u.Drop:
+				carried = nil
+			case u.State.Over():
 				carried = images
 			}
 			continue

@@ -43,10 +43,38 @@ func TestUntil(t *testing.T) {
 	}
 }
 
+func TestPicturesOfAQuestionWithoutAnAnswerGoAlong(t *testing.T) {
+	a, b := &vision.Picture{Name: "a"}, &vision.Picture{Name: "b"}
+	poison := turn("poison", Failed, "", b)
+	poison.Drop = true
+	spoilt := turn("spoilt by a", Failed, "")
+	spoilt.Drop = true
+	for _, c := range []struct {
+		name   string
+		before []*Turn
+		want   string
+	}{
+		{"failed", []*Turn{turn("one", Failed, "", a)}, "user: a now?"},
+		{"done without a word", []*Turn{turn("one", Done, "", a)}, "user: a now?"},
+		{"the newest", []*Turn{turn("one", Failed, "", a), turn("two", Cancelled, "", b)}, "user: b now?"},
+		{"over two questions", []*Turn{turn("one", Failed, "", a), turn("two", Done, "")}, "user: a now?"},
+		{"poison", []*Turn{turn("one", Failed, "", a), poison}, "user: now?"},
+		{"poison that was carried", []*Turn{turn("one", Failed, "", a), spoilt}, "user: now?"},
+		{"still waits", []*Turn{turn("one", Waiting, "", a)}, "user: now?"},
+	} {
+		last := turn("now?", Waiting, "")
+		conv := Conversation{Turns: append(c.before, last)}
+		if got := show(conv.Until(last)); got != c.want {
+			t.Errorf("%s: the model reads %q, want %q", c.name, got, c.want)
+		}
+	}
+}
+
 func TestRestartForgetsTheAnswer(t *testing.T) {
 	u := turn("q", Failed, "half")
+	u.Drop = true
 	u.Restart()
-	if u.Answer() != "" || u.State != Waiting {
+	if u.Answer() != "" || u.State != Waiting || u.Drop {
 		t.Errorf("after Restart: %q, state %d", u.Answer(), u.State)
 	}
 }
