@@ -36,6 +36,7 @@ type Controller struct {
 	sending     string // question that waits for its pictures to be read; empty for none
 
 	waiting []question // in order, not yet submitted
+	held    bool       // the engine is gone: what waits goes on when it is back, or when the person asks for something
 	active  *request   // nil when nothing of this conversation runs
 
 	opened    files      // being open, being opened, or failed to; the zero value is the built-in model
@@ -61,6 +62,8 @@ type request struct {
 	turn   *chat.Turn
 	cancel context.CancelFunc
 	shown  *ui.Turn // as the window has it
+
+	engineGone bool // it failed with the engine
 }
 
 // Params are what a Controller is built from.
@@ -182,13 +185,26 @@ func (c *Controller) ask(text string) {
 // enqueue lets a question wait for its place. A conversation asks one question at a time: the next one's request must
 // hold the answer of the one before.
 func (c *Controller) enqueue(q question) {
-	c.waiting = append(c.waiting, q)
+	if c.held && q.again {
+		c.waiting = append([]question{q}, c.waiting...) // what waits may build on its answer
+	} else {
+		c.waiting = append(c.waiting, q)
+	}
+	c.held = false
 	c.next()
+}
+
+// resume lets the queue go on when the engine is back.
+func (c *Controller) resume() {
+	if c.held && c.status.State == inference.StateReady {
+		c.held = false
+		c.next()
+	}
 }
 
 // next submits the first waiting question when nothing runs.
 func (c *Controller) next() {
-	if c.active == nil && len(c.waiting) > 0 {
+	if c.active == nil && len(c.waiting) > 0 && !c.held {
 		q := c.waiting[0]
 		c.waiting = c.waiting[1:]
 		c.submit(q.turn)
@@ -235,6 +251,9 @@ func (c *Controller) receive(r *request, events []inference.Event) {
 	c.put(r)
 	if over {
 		c.active = nil
+		if c.held = r.engineGone; c.held {
+			c.do(c.resume) // it may be back already, and that news have come before this
+		}
 		c.next()
 	}
 }
@@ -272,6 +291,7 @@ func (r *request) apply(e inference.Event) {
 		r.phase("", -1)
 	case inference.Failed:
 		t.State, t.Drop = chat.Failed, aboutPictures(e.Err)
+		r.engineGone = aboutEngine(e.Err)
 		r.phase("", -1)
 		r.shown.Problem = problem(e.Err)
 	}
@@ -281,6 +301,17 @@ func (r *request) apply(e inference.Event) {
 func aboutPictures(err *inference.Error) bool {
 	switch err.Code {
 	case protocol.CodeNoVision, protocol.CodeBadImage, protocol.CodeContextFull, protocol.CodeOutOfMemory:
+		return true
+	}
+	return false
+}
+
+// aboutEngine reports whether an error means that there is no engine now. Each question submitted then would load the
+// model again, to fail the same way.
+func aboutEngine(err *inference.Error) bool {
+	switch err.Code {
+	case protocol.CodeEngineMissing, protocol.CodeOutOfMemory, protocol.CodeModelInvalid, protocol.CodeMMProjInvalid,
+		protocol.CodeProtocol, protocol.CodeWorkerDied, protocol.CodeWorkerHung:
 		return true
 	}
 	return false
@@ -412,7 +443,7 @@ func (c *Controller) NewChat() {
 		c.active.cancel()
 		c.active = nil
 	}
-	c.waiting, c.sending, c.attachments = nil, "", nil
+	c.waiting, c.held, c.sending, c.attachments = nil, false, "", nil
 	c.conv, c.shown = &chat.Conversation{}, map[*chat.Turn]*ui.Turn{}
 	c.view.SetTurns(nil)
 	c.showQueue()

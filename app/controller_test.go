@@ -318,3 +318,83 @@ func TestPicturesAfterAFailure(t *testing.T) {
 		}
 	}
 }
+
+// withDeadEngine is a bench whose first question failed with the engine while two more wait.
+func withDeadEngine(t *testing.T, code protocol.Code) *bench {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.Send("one")
+	b.Send("two")
+	b.Send("three")
+	b.tell(b.inState(inference.StateBusy))
+	b.say(0, started, failed(code))
+	return b
+}
+
+// inState is the built-in model's status in another state.
+func (b *bench) inState(state inference.State) inference.Status {
+	s := b.ready()
+	s.State = state
+	return s
+}
+
+func TestTheQueueWaitsForTheEngine(t *testing.T) {
+	for _, code := range []protocol.Code{
+		protocol.CodeEngineMissing, protocol.CodeOutOfMemory, protocol.CodeModelInvalid, protocol.CodeMMProjInvalid,
+		protocol.CodeProtocol, protocol.CodeWorkerDied, protocol.CodeWorkerHung,
+	} {
+		b := withDeadEngine(t, code)
+		b.tell(b.inState(inference.StateLoading))
+		if n := len(b.client.requests); n != 1 || len(b.view.queue) != 2 || b.view.busy {
+			t.Errorf("%s: %d requests, %d wait, busy is %t", code, n, len(b.view.queue), b.view.busy)
+		}
+		b.tell(b.ready()) // the service has started it again
+		if got := text(b.request(1)); got != "two" || len(b.view.queue) != 1 {
+			t.Errorf("%s: %q goes on, %d wait", code, got, len(b.view.queue))
+		}
+		b.say(1, failed(protocol.CodeBadImage))
+		if got := text(b.request(2)); got != "three" {
+			t.Errorf("%s: after a failure of the question itself %q goes on", code, got)
+		}
+	}
+}
+
+func TestTheQueueGoesOnWhenThePersonAsks(t *testing.T) {
+	gone := inference.Status{State: inference.StateFailed, Err: &inference.Error{Code: protocol.CodeWorkerDied, Op: "answer"}}
+	for _, c := range []struct {
+		name  string
+		do    func(*bench)
+		asked string
+		wait  int
+	}{
+		{"nothing", func(*bench) {}, "", 2},
+		{"send", func(b *bench) { b.Send("four") }, "two", 2},
+		{"retry", func(b *bench) { b.Retry(b.view.turn(0).ID) }, "one", 2},
+		{"unqueue", func(b *bench) { b.Unqueue(b.view.turn(1).ID) }, "", 1},
+		{"new chat", func(b *bench) { b.NewChat(); b.Send("new") }, "new", 0},
+	} {
+		b := withDeadEngine(t, protocol.CodeWorkerDied)
+		b.tell(gone)
+		c.do(b)
+		b.run()
+		asked := ""
+		if len(b.client.requests) > 1 {
+			asked = text(b.request(1))
+		}
+		if asked != c.asked || len(b.view.queue) != c.wait {
+			t.Errorf("%s: %q is asked, %d wait", c.name, asked, len(b.view.queue))
+		}
+	}
+}
+
+// The window may hear of an engine that is back before it hears of the question that failed with it.
+func TestTheQueueGoesOnWhenTheEngineIsBackAlready(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.Send("one")
+	b.Send("two")
+	b.say(0, started, failed(protocol.CodeWorkerDied))
+	if got := text(b.request(1)); got != "two" {
+		t.Errorf("%q goes on", got)
+	}
+}

@@ -185,6 +185,7 @@ func (c *Controller) showStatus(s inference.Status) {
 		c.showAttachments()
 	}
 	c.showGauge()
+	c.resume()
 }
 
 // loadEnded remembers a model that loaded, and falls back to the built-in one when that of last time does not load.
