@@ -23,8 +23,66 @@ const (
 	turnThumb     = 720
 )
 
-// decoding limits how many files are decoded at a time: a picture of 100 megapixels takes 400 MB.
-var decoding = make(chan struct{}, 2)
+const (
+	// decodingAtOnce is how many pictures are decoded at a time.
+	decodingAtOnce = 2
+	// largePixels is from how many pixels on a picture is decoded alone. One of 25 megapixels takes 100 MB in the end
+	// and up to 600 MB on the way there; vision.MaxPixels of them take four times as much.
+	largePixels = 25_000_000
+)
+
+// decoding limits the memory that decoding takes.
+var decoding = newSlots(decodingAtOnce)
+
+// slots let only so much work run at a time.
+type slots struct{ turn, places chan struct{} }
+
+func newSlots(n int) slots {
+	return slots{make(chan struct{}, 1), make(chan struct{}, n)}
+}
+
+// do runs work once n places are free, in the order of the callers.
+func (s slots) do(n int, work func()) {
+	s.turn <- struct{}{} // one caller at a time: two that hold a place each and want another would wait for ever
+	for range n {
+		s.places <- struct{}{}
+	}
+	<-s.turn
+	defer func() {
+		for range n {
+			<-s.places
+		}
+	}()
+	work()
+}
+
+// decoded is a picture and its thumbnails, or why there is none.
+type decoded struct {
+	picture      *vision.Picture
+	thumb, large image.Image
+	err          error
+}
+
+// decode waits for its turn with a picture whose bytes have been read: a large one until no other is being decoded.
+func decode(free slots, name string, data []byte) (d decoded) {
+	h, err := vision.ReadHeader(name, data)
+	if err != nil {
+		return decoded{err: err}
+	}
+	places := 1
+	if h.Width*h.Height > largePixels {
+		places = decodingAtOnce
+	}
+	free.do(places, func() {
+		p, err := vision.Decode(name, data)
+		if err != nil {
+			d.err = err
+			return
+		}
+		d = decoded{picture: p, thumb: p.Thumbnail(composerThumb, composerThumb), large: p.Thumbnail(turnThumb, turnThumb)}
+	})
+	return d
+}
 
 // attachment is a picture in the composer.
 type attachment struct {
@@ -53,7 +111,7 @@ func (c *Controller) Attach(paths []string) {
 		paths = paths[:room]
 	}
 	for _, path := range paths {
-		c.attach(filepath.Base(path), func() (*vision.Picture, error) { return vision.Open(path) })
+		c.attach(filepath.Base(path), func() ([]byte, error) { return vision.ReadFile(path) })
 	}
 	c.showAttachments()
 }
@@ -76,24 +134,23 @@ func (c *Controller) AttachImage(name string, data []byte) {
 		c.view.Notify(fmt.Sprintf("A question takes %d pictures at most.", maxAttachments))
 		return
 	}
-	c.attach(name, func() (*vision.Picture, error) { return vision.Decode(name, data) })
+	c.attach(name, func() ([]byte, error) { return data, nil })
 	c.showAttachments()
 }
 
-// attach reads one picture off the main goroutine.
-func (c *Controller) attach(name string, open func() (*vision.Picture, error)) *attachment {
+// attach reads and decodes one picture off the main goroutine. Reading takes no slot: a network that
+// hangs keeps nobody else waiting.
+func (c *Controller) attach(name string, read func() ([]byte, error)) *attachment {
 	a := &attachment{id: c.id(), name: name}
 	c.attachments = append(c.attachments, a)
 	go func() {
-		decoding <- struct{}{}
-		p, err := open()
-		var thumb, large image.Image
-		if err == nil {
-			thumb, large = p.Thumbnail(composerThumb, composerThumb), p.Thumbnail(turnThumb, turnThumb)
+		var d decoded
+		data, err := read()
+		if d.err = err; err == nil {
+			d = decode(decoding, name, data)
 		}
-		<-decoding
 		c.do(func() {
-			a.picture, a.thumb, a.large, a.err = p, thumb, large, err
+			a.picture, a.thumb, a.large, a.err = d.picture, d.thumb, d.large, d.err
 			c.attachmentRead()
 		})
 	}()
@@ -202,7 +259,7 @@ func (c *Controller) Sample(index int) {
 	c.attachments = slices.DeleteFunc(c.attachments, func(a *attachment) bool { return a.sample })
 	s := c.samples[index]
 	if len(c.attachments) < maxAttachments {
-		c.attach(s.File, func() (*vision.Picture, error) { return vision.Decode(s.File, s.Data) }).sample = true
+		c.attach(s.File, func() ([]byte, error) { return s.Data, nil }).sample = true
 	}
 	c.sending = "" // it was about what stood in the composer before
 	c.showAttachments()

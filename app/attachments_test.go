@@ -3,12 +3,15 @@ package app
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"galago/inference"
 	"galago/inference/protocol"
@@ -53,11 +56,11 @@ func TestPicturesKeepTheirOrder(t *testing.T) {
 	}
 }
 
-// hugePNG says in its header that it measures 30,000 x 30,000 pixels.
-func hugePNG(t *testing.T) []byte {
+// sizedPNG says in its header that it has the given size, but holds only a few pixels.
+func sizedPNG(t *testing.T, width, height uint32) []byte {
 	data := pngOf(t, 8, 8)
-	binary.BigEndian.PutUint32(data[16:], 30000)
-	binary.BigEndian.PutUint32(data[20:], 30000)
+	binary.BigEndian.PutUint32(data[16:], width)
+	binary.BigEndian.PutUint32(data[20:], height)
 	binary.BigEndian.PutUint32(data[29:], crc32.ChecksumIEEE(data[12:29]))
 	return data
 }
@@ -77,7 +80,7 @@ func TestBadPictures(t *testing.T) {
 		"text":       {write(t, filepath.Join(dir, "text.png"), []byte("This is a text.\n")), "text"},
 		"empty":      {write(t, filepath.Join(dir, "empty.jpg"), nil), "empty"},
 		"truncated":  {write(t, filepath.Join(dir, "half.png"), good[:len(good)/2]), "half.png"},
-		"huge":       {write(t, filepath.Join(dir, "huge.png"), hugePNG(t)), "30,000"},
+		"huge":       {write(t, filepath.Join(dir, "huge.png"), sizedPNG(t, 30000, 30000)), "30,000"},
 		"folder":     {folder, "folder"},
 		"missing":    {filepath.Join(dir, "gone.png"), "gone.png"},
 		"unreadable": {secret, "permission"},
@@ -148,11 +151,11 @@ func TestFileThatVanishes(t *testing.T) {
 // slow attaches a picture that is read when the test says so.
 func (b *bench) slow(name string) (read func(err error)) {
 	result := make(chan error)
-	b.attach(name, func() (*vision.Picture, error) {
+	b.attach(name, func() ([]byte, error) {
 		if err := <-result; err != nil {
 			return nil, err
 		}
-		return vision.Decode(name, pngOf(b.t, 64, 64))
+		return pngOf(b.t, 64, 64), nil
 	})
 	return func(err error) { result <- err }
 }
@@ -275,23 +278,79 @@ func TestSampleTakesThePlaceOfAQuestionThatWaits(t *testing.T) {
 	}
 }
 
-func TestManyPicturesAreReadTwoAtATime(t *testing.T) {
+func TestStuckFilesKeepNoOtherPictureWaiting(t *testing.T) {
 	b := newBench(t)
-	going, gate := make(chan int, 8), make(chan struct{})
-	for i := range 8 {
-		b.attach(fmt.Sprint(i), func() (*vision.Picture, error) {
-			going <- i
-			<-gate
-			return nil, &vision.Error{Kind: vision.KindEmpty, Msg: "It is empty."}
+	var stuck []func(error)
+	for i := range decodingAtOnce + 1 {
+		stuck = append(stuck, b.slow(fmt.Sprint(i)))
+	}
+	b.AttachImage("good.png", pngOf(t, 64, 64))
+	b.until("the picture behind them", func() bool { return b.attachments[len(stuck)].picture != nil })
+	for _, read := range stuck {
+		read(&vision.Error{Kind: vision.KindUnreadable, Msg: "The network is gone."})
+	}
+	b.attached()
+}
+
+func TestPicturesAreDecodedTwoAtATime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free, end := newSlots(2), make(chan struct{})
+		var began, done atomic.Int32
+		for range 5 {
+			go free.do(1, func() { began.Add(1); <-end; done.Add(1) })
+		}
+		for i := range int32(5) {
+			synctest.Wait()
+			if began.Load() != min(i+2, 5) || done.Load() != i {
+				t.Errorf("%d began and %d are done", began.Load(), done.Load())
+			}
+			end <- struct{}{}
+		}
+	})
+}
+
+// Two large pictures at once must not wait for each other's place.
+func TestLargePicturesAreDecodedAlone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		free, end := newSlots(2), make(chan struct{})
+		var going atomic.Int32
+		work := func() { going.Add(1); <-end; going.Add(-1) }
+		go free.do(1, work)
+		synctest.Wait()
+		go free.do(2, work)
+		go free.do(2, work)
+		for range 3 {
+			synctest.Wait()
+			if going.Load() != 1 {
+				t.Errorf("%d are decoded at a time", going.Load())
+			}
+			end <- struct{}{}
+		}
+	})
+}
+
+func TestWhichPicturesAreLarge(t *testing.T) {
+	for _, c := range []struct {
+		width, height uint32
+		alone         bool
+	}{{5000, 5000, false}, {5001, 5000, true}} {
+		data := sizedPNG(t, c.width, c.height) // has too few pixels, which shows once it is decoded
+		synctest.Test(t, func(t *testing.T) {
+			free, end, done := newSlots(2), make(chan struct{}), make(chan decoded, 1)
+			go free.do(1, func() { <-end })
+			synctest.Wait()
+			go func() { done <- decode(free, "a.png", data) }()
+			synctest.Wait()
+			if waits := len(done) == 0; waits != c.alone {
+				t.Errorf("%d x %d waits for the others: %t", c.width, c.height, waits)
+			}
+			end <- struct{}{}
+			var e *vision.Error
+			if d := <-done; !errors.As(d.err, &e) || e.Kind != vision.KindDamaged {
+				t.Errorf("got %v", d.err)
+			}
 		})
 	}
-	<-going
-	<-going
-	if n := len(decoding); n != cap(decoding) || len(going) != 0 {
-		t.Errorf("%d are read and %d more began", n, len(going))
-	}
-	close(gate)
-	b.attached()
 }
 
 func TestDroppedModelIsOpened(t *testing.T) {

@@ -14,8 +14,8 @@ import (
 	"path/filepath"
 )
 
-// The limits of what is read. A picture of MaxPixels takes 400 MB once decoded, and for a moment much more: twice that
-// when it is turned, 1.2 GB with 16 bits a colour, and about 1.6 GB as a progressive JPEG without subsampling.
+// The limits of what is read. A picture of MaxPixels takes 400 MB once decoded, and for a moment more: 0.8 GB when it
+// is turned, 1.2 GB with 16 bits a colour, 1.5 GB as a progressive JPEG without subsampling and 2.4 GB if that is CMYK.
 const (
 	MaxBytes  = 256 << 20   // of a file
 	MaxSide   = 65535       // pixels; also the longest side that a JPEG can have
