@@ -8,6 +8,7 @@ import "image"
 // Actions are what a person can want. Nil ones are left out of the window.
 type Actions struct {
 	Send        func(text string)              // Enter or the Send button; the composer is emptied by SetComposerText, not by itself
+	Edited      func(text string)              // the composer's text has changed, also by SetComposerText
 	Cancel      func()                         // Esc or the Cancel button: the running answer
 	Attach      func(paths []string)           // files dropped, chosen in the dialog, or pasted as paths
 	AttachImage func(name string, data []byte) // a picture pasted from the clipboard, encoded; unused while Fyne pastes text only

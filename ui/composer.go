@@ -49,7 +49,12 @@ func newComposer(act Actions, tips *tips, choose, onSize func()) *composer {
 			act.Attach(paths)
 		}
 	}
-	c.entry.OnChanged = func(string) { c.resized() }
+	c.entry.OnChanged = func(text string) {
+		c.resized()
+		if act.Edited != nil {
+			act.Edited(text)
+		}
+	}
 	c.entry.onFocus = func() { c.Refresh() }
 	c.override = container.NewThemeOverride(c.entry, bare{fyne.CurrentApp().Settings().Theme()})
 	c.attach = newButton(quiet, "plus", "", choose).withTip(tips, "Add pictures (Ctrl+O)")

@@ -43,6 +43,16 @@ func testWindow(t *testing.T, act Actions) (*Window, *fakeClock) {
 	return w, c
 }
 
+func TestComposerTellsWhatItHolds(t *testing.T) {
+	var held []string
+	w, _ := testWindow(t, Actions{Edited: func(text string) { held = append(held, text) }})
+	test.Type(w.composer.entry, "hi")
+	w.SetComposerText("")
+	if got := strings.Join(held, "|"); got != "h|hi|" {
+		t.Errorf("told %q", got)
+	}
+}
+
 func flat(w, h int, c color.NRGBA) image.Image {
 	img := image.NewNRGBA(image.Rect(0, 0, w, h))
 	for i := 0; i < len(img.Pix); i += 4 {
