@@ -54,6 +54,7 @@ func Run(files []string) {
 			c.Attach(files)
 		}
 	})
+	a.Lifecycle().SetOnStopped(main.close) // a signal ends Fyne without closing the window
 	window.ShowAndRun()
 	main.close()
 	stopWatch()
