@@ -48,14 +48,13 @@ func (c *Controller) OpenModel(model, mmproj string) {
 }
 
 func (c *Controller) choseModel(f files, err error) {
-	c.restoring = false
 	if err != nil {
 		c.notice = problemBanner(err) // what is open stays open
 		c.notice.Label, c.notice.Do = "Choose again…", c.view.ChooseModel
 		c.showBanner()
 		return
 	}
-	c.notice = nil
+	c.notice, c.restoring = nil, false
 	if f.mmproj == "" {
 		c.notice = &ui.Banner{Text: filepath.Base(f.model) + " is opened for text only: no vision file (mmproj) that fits lies beside it."}
 	}
@@ -227,11 +226,11 @@ func (c *Controller) builtIn() bool { return c.opened == files{} }
 
 // current reports whether the service's last news is of the model that was opened last.
 func (c *Controller) current() bool {
-	path := c.opened.model
+	want := c.opened
 	if c.builtIn() {
-		path = c.demo.Model
+		want = files{c.demo.Model, c.demo.MMProj}
 	}
-	return c.status.Model.Path == path
+	return files{c.status.Model.Path, c.status.Model.MMProj} == want
 }
 
 func (c *Controller) modelView() ui.Model {

@@ -284,3 +284,39 @@ func TestNoticeStaysUntilAQuestionIsAsked(t *testing.T) {
 		t.Errorf("after the question the banner is %+v", b.view.banner)
 	}
 }
+
+func TestNewsOfTheSameModelWithOtherEyesIsLate(t *testing.T) {
+	b := newBench(t)
+	dir := modelFolder(t, "own.gguf", "mmproj-own.gguf")
+	b.chosen(filepath.Join(dir, "own.gguf"))
+	b.open(files{model: filepath.Join(dir, "own.gguf")})
+	late := b.ready()
+	late.Model = b.client.opened[1]
+	b.tell(late)
+	if kept, _ := loadSettings(b.settings); kept.MMProj == "" {
+		t.Error("a pair is remembered that has not loaded")
+	}
+	late.Model = b.client.opened[2]
+	b.tell(late)
+	if kept, _ := loadSettings(b.settings); kept.MMProj != "" || kept.Model == "" {
+		t.Errorf("remembered: %+v", kept)
+	}
+}
+
+func TestAChoiceThatFailsLeavesTheFallback(t *testing.T) {
+	dir := modelFolder(t, "own.gguf", "mmproj-own.gguf")
+	first := newBench(t)
+	first.chosen(filepath.Join(dir, "own.gguf"))
+
+	b := newBenchAt(t, first.settings)
+	b.start()
+	b.OpenModel(write(t, filepath.Join(t.TempDir(), "noise.gguf"), []byte("noise")), "")
+	b.until("the choice is refused", func() bool { return b.view.banner != nil && b.view.banner.Label == "Choose again…" })
+	b.tell(inference.Status{
+		State: inference.StateFailed, Model: b.client.opened[0],
+		Err: &inference.Error{Code: protocol.CodeOutOfMemory, Op: "load model"},
+	})
+	if n := len(b.client.opened); n != 2 || b.client.opened[n-1].Path != b.demo.Model {
+		t.Errorf("opened %+v, want the built-in model at last", b.client.opened)
+	}
+}
