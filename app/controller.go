@@ -4,6 +4,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 
@@ -34,6 +35,7 @@ type Controller struct {
 
 	attachments []*attachment
 	sending     string // question that waits for its pictures to be read; empty for none
+	edited      bool   // the composer holds something else than it by now
 
 	waiting []question // in order, not yet submitted
 	held    bool       // the engine is gone: what waits goes on when it is back, or when the person asks for something
@@ -89,6 +91,7 @@ func NewController(p Params) *Controller {
 func (c *Controller) Actions() ui.Actions {
 	return ui.Actions{
 		Send:        c.Send,
+		Edited:      c.Edited,
 		Cancel:      c.Cancel,
 		Attach:      c.Attach,
 		AttachImage: c.AttachImage,
@@ -114,6 +117,9 @@ func (c *Controller) Start(view ui.View) {
 		var err error
 		if c.settings, err = loadSettings(c.settingsPath); err != nil {
 			c.view.Notify(sentence(err))
+		}
+		if errors.Is(err, errOutOfReach) {
+			c.settingsPath = ""
 		}
 	}
 	c.view.SetSettings(c.settings.forView())
@@ -147,6 +153,9 @@ func (c *Controller) id() uint64 {
 // Send asks a question about the composer's pictures. While one of them is still being read the question waits for it.
 func (c *Controller) Send(text string) {
 	text = strings.TrimSpace(text)
+	if text != c.sending {
+		c.edited = false
+	}
 	c.sending = ""
 	switch {
 	case text == "":
@@ -164,7 +173,14 @@ func (c *Controller) Send(text string) {
 	c.showBusy()
 }
 
-// ask makes a turn of the composer's text and pictures, and empties the composer.
+// Edited hears what the composer holds. What is typed while a question waits for its pictures outlasts it.
+func (c *Controller) Edited(text string) {
+	if c.sending != "" {
+		c.edited = strings.TrimSpace(text) != c.sending
+	}
+}
+
+// ask makes a turn of the question and the composer's pictures, and empties the composer.
 func (c *Controller) ask(text string) {
 	turn := &chat.Turn{ID: c.id(), Question: text}
 	shown := &ui.Turn{ID: turn.ID, Question: text, Progress: -1}
@@ -176,7 +192,10 @@ func (c *Controller) ask(text string) {
 	c.shown[turn] = shown
 	c.attachments, c.notice = nil, nil // who asks has read the notice
 	c.showBanner()
-	c.view.SetComposerText("")
+	if !c.edited {
+		c.view.SetComposerText("")
+	}
+	c.edited = false
 	c.showAttachments()
 	c.view.PutTurn(*shown)
 	c.enqueue(question{turn: turn})

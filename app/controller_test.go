@@ -398,3 +398,36 @@ func TestTheQueueGoesOnWhenTheEngineIsBackAlready(t *testing.T) {
 		t.Errorf("%q goes on", got)
 	}
 }
+
+func TestWhatIsTypedWhileAPictureIsReadStays(t *testing.T) {
+	for _, c := range []struct {
+		name, asked, left string
+		meanwhile         func(*bench)
+	}{
+		{"nothing", "What?", "", func(*bench) {}},
+		{"the next question", "What?", "And then?", func(b *bench) { b.typed("And then?") }},
+		{"something, taken back", "What?", "", func(b *bench) { b.typed("What? And"); b.typed("What? ") }},
+		{"another question, sent", "Why?", "", func(b *bench) { b.typed("Why?"); b.Send("Why?") }},
+	} {
+		b := newBench(t)
+		b.tell(b.ready())
+		b.AttachImage("a.png", pngOf(t, 64, 64))
+		b.typed("What?")
+		b.Send("What?") // the picture is read when the main goroutine hears of it
+		c.meanwhile(b)
+		b.attached()
+		if got := text(b.request(0)); got != c.asked || b.view.composer != c.left {
+			t.Errorf("%s: asked %q, the composer holds %q", c.name, got, b.view.composer)
+		}
+		b.typed("Next")
+		if b.Send("Next"); b.view.composer != "" {
+			t.Errorf("%s: after the next question the composer holds %q", c.name, b.view.composer)
+		}
+	}
+}
+
+// typed puts text into the composer as a person does.
+func (b *bench) typed(text string) {
+	b.view.composer = text
+	b.Edited(text)
+}

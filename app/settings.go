@@ -49,21 +49,24 @@ func (s Settings) forView() ui.Settings {
 	return ui.Settings{MaxTokens: s.MaxTokens, Temperature: s.Temperature, Seed: s.Seed, Theme: s.Theme}
 }
 
+// errOutOfReach is the error when there may be good settings that cannot be read now. They must not be overwritten.
+var errOutOfReach = errors.New("the settings could not be read; the usual ones are used, and changes are not kept this time")
+
 // loadSettings reads the file at path. A missing file gives the defaults. A damaged one is set aside under a name that
-// the error tells, and the defaults are used.
+// the error tells, and the defaults are used. An error that is errOutOfReach means that the file is still there.
 func loadSettings(path string) (Settings, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return defaultSettings(), nil
 	}
 	if err != nil {
-		return defaultSettings(), fmt.Errorf("the settings could not be read, the usual ones are used: %w", err)
+		return defaultSettings(), fmt.Errorf("%w: %w", errOutOfReach, err)
 	}
 	s := defaultSettings()
 	if err := json.Unmarshal(data, &s); err != nil {
 		aside := path + ".damaged"
-		if os.Rename(path, aside) != nil {
-			aside = path
+		if err := os.Rename(path, aside); err != nil {
+			return defaultSettings(), fmt.Errorf("%w: %w", errOutOfReach, err)
 		}
 		return defaultSettings(), fmt.Errorf("the settings were damaged and are set aside as %s; the usual ones are used", aside)
 	}

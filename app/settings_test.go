@@ -57,9 +57,10 @@ func TestSettingsLeaveNothingBehind(t *testing.T) {
 }
 
 func TestSettingsThatCannotBeKeptAreTold(t *testing.T) {
-	inTheWay := write(t, filepath.Join(t.TempDir(), "file"), nil)
-	b := newBenchAt(t, filepath.Join(inTheWay, "settings.json"))
+	dir := filepath.Join(t.TempDir(), "galago")
+	b := newBenchAt(t, filepath.Join(dir, "settings.json"))
 	b.start()
+	write(t, dir, nil) // a file where the folder should be
 	b.ChangeSettings(ui.Settings{MaxTokens: 100, Temperature: 1, Theme: "dark"})
 	if !strings.HasPrefix(b.view.note(), "The settings could not be saved: ") || b.Controller.settings.MaxTokens != 100 {
 		t.Errorf("note %q", b.view.note())
@@ -71,5 +72,24 @@ func TestDamagedSettingsAreTold(t *testing.T) {
 	b.start()
 	if !strings.HasPrefix(b.view.note(), "The settings were damaged") {
 		t.Errorf("note %q", b.view.note())
+	}
+}
+
+func TestSettingsThatCannotBeReadAreNotOverwritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "settings.json")
+	if err := os.Symlink(path, path); err != nil { // a link to itself: there, but nobody can read it
+		t.Skip(err)
+	}
+	b := newBenchAt(t, path)
+	b.start()
+	if !strings.HasPrefix(b.view.note(), "The settings could not be read") {
+		t.Errorf("note %q", b.view.note())
+	}
+	b.ChangeSettings(ui.Settings{MaxTokens: 100, Temperature: 1, Theme: "dark"})
+	if info, err := os.Lstat(path); err != nil || info.Mode()&os.ModeSymlink == 0 {
+		t.Errorf("it was overwritten: %v, %v", info, err)
+	}
+	if b.Controller.settings.MaxTokens != 100 {
+		t.Error("the change has no effect")
 	}
 }
