@@ -183,10 +183,10 @@ func ask(args []string, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	service, status, err := open(ctx, model)
-	defer service.Close()
 	if err != nil {
 		return complain(errOut, err)
 	}
+	defer service.Close()
 	result := askResult{Model: status.Loaded.Name, Device: status.Loaded.Device, LoadMillis: status.Loaded.LoadMillis}
 	if err := converse(ctx, service, o, pictures, out, &result); err != nil {
 		return complain(errOut, err)
@@ -203,12 +203,16 @@ func ask(args []string, out, errOut io.Writer) int {
 	return exitOK
 }
 
-// open starts a service and waits until the model can answer. The service must be closed also when there is an error.
+// open starts a service and waits until the model can answer.
 func open(ctx context.Context, model inference.Model) (*inference.Service, inference.Status, error) {
 	service := inference.New(inference.Options{Engine: self()})
 	service.Open(model)
 	status, err := inference.WaitReady(ctx, service)
-	return service, status, err
+	if err != nil {
+		service.Close()
+		return nil, status, err
+	}
+	return service, status, nil
 }
 
 func openPictures(paths []string) ([]*vision.Picture, error) {

@@ -46,10 +46,10 @@ func eval(args []string, out, errOut io.Writer) int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	service, status, err := open(ctx, chosen)
-	defer service.Close()
 	if err != nil {
 		return complain(errOut, err)
 	}
+	defer service.Close()
 	e := examiner{client: service, dir: *set}
 	if *wrong != "" {
 		file, err := os.Create(*wrong)
