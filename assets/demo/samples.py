@@ -52,7 +52,7 @@ def shapes() -> Image.Image:
 def numbers() -> Image.Image:
     im = canvas((22, 62, 92), (34, 92, 108))
     font = ImageFont.truetype(FONT, 150 * OVER)
-    text = "472"
+    text = "42"
     l, t, r, b = font.getbbox(text)
     at = (W * OVER - (r - l)) / 2 - l, (H * OVER - (b - t)) / 2 - t
     shade = Image.new("L", im.size)
