@@ -197,13 +197,13 @@ func (c *Controller) attachmentProblem() bool {
 // reasons are why a file is refused, short enough to stand beside a thumbnail; the whole sentence is in the tooltip.
 var reasons = map[vision.Kind]string{
 	vision.KindMissing:     "No longer there",
-	vision.KindFolder:      "A folder, not a picture",
+	vision.KindFolder:      "A folder",
 	vision.KindUnreadable:  "May not be read",
 	vision.KindEmpty:       "An empty file",
 	vision.KindTooBig:      "The file is too big",
 	vision.KindNotPicture:  "Not a picture",
 	vision.KindTooLarge:    "Too many pixels",
-	vision.KindDamaged:     "Damaged or cut short",
+	vision.KindDamaged:     "Damaged",
 	vision.KindUnsupported: "An unusual format",
 }
 
