@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"galago": {"galago/app"},
 	"galago/app": {
 		"galago/app/chat", "galago/app/locale", "galago/ui", "galago/vram", "galago/assets",
-		"galago/inference", "galago/inference/gguf", "galago/inference/protocol", "galago/inference/vision",
+		"galago/inference", "galago/inference/gguf", "galago/inference/plan", "galago/inference/protocol", "galago/inference/vision",
 		fyne, "github.com/adrg/xdg",
 	},
 	"galago/app/chat":   {"galago/inference/vision"},
@@ -33,7 +33,11 @@ var mayImport = map[string][]string{
 	"galago/vram":   {nvml, "golang.org/x/sys/..."},
 	"galago/assets": {},
 
-	"galago/inference":           {"galago/inference/gguf", "galago/inference/protocol", "galago/inference/vision", "golang.org/x/sys/..."},
+	"galago/inference": {
+		"galago/inference/gguf", "galago/inference/plan", "galago/inference/protocol", "galago/inference/vision",
+		"galago/vram", "golang.org/x/sys/...",
+	},
+	"galago/inference/plan":      {"galago/inference/gguf", "galago/inference/protocol", "galago/vram"},
 	"galago/inference/protocol":  {},
 	"galago/inference/gguf":      {},
 	"galago/inference/vision":    {"golang.org/x/image/..."},

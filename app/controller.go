@@ -100,7 +100,7 @@ func (c *Controller) Actions() ui.Actions {
 		Retry:       c.Retry,
 		Copy:        c.Copy,
 		NewChat:     c.NewChat,
-		ClearCache:  c.ClearCache,
+		Memory:      c.FreeMemory,
 		Reload:      c.Reload,
 		OpenModel:   c.OpenModel,
 		UseBuiltIn:  c.UseBuiltIn,
@@ -243,7 +243,7 @@ func (c *Controller) submit(turn *chat.Turn) {
 	c.put(r)
 	var messages []inference.Message
 	for _, m := range c.conv.Until(turn) {
-		messages = append(messages, inference.Message{Role: m.Role, Text: m.Text, Images: m.Images})
+		messages = append(messages, inference.Message{Role: m.Role, Text: m.Text, Images: inference.Images(m.Images...)})
 	}
 	s := &stream{do: c.do, handle: func(events []inference.Event) { c.receive(r, events) }}
 	c.client.Submit(ctx, inference.Request{
@@ -471,13 +471,13 @@ func (c *Controller) NewChat() {
 	c.view.SetComposerText("")
 }
 
-// ClearCache frees the KV cache and says what that gave back, as measured.
-func (c *Controller) ClearCache() {
+// FreeMemory frees the KV cache and says what that gave back, as measured.
+func (c *Controller) FreeMemory(ui.MemoryAction) {
 	if c.active != nil || len(c.waiting) > 0 {
 		c.view.Notify("The cache is cleared as soon as the answer is there.")
 	}
 	go func() {
-		cleared, err := c.client.Clear(context.Background())
+		cleared, err := c.client.Clear(context.Background(), protocol.FreeWorking)
 		c.do(func() {
 			if err != nil {
 				x := inference.Explain(err)
@@ -494,13 +494,10 @@ func clearedText(r inference.Cleared) string {
 	if where != "resident memory" {
 		where = "GPU memory"
 	}
-	if r.Freed >= r.Before {
+	if r.After >= r.Before {
 		return fmt.Sprintf("The cache is cleared; it gave back no %s that could be measured.", where)
 	}
-	s := fmt.Sprintf("The cache is cleared: %s of %s came back", bytesText(r.Before-r.Freed), where)
-	if r.After > r.Freed {
-		s += fmt.Sprintf(", the empty cache takes %s", bytesText(r.After-r.Freed))
-	}
+	s := fmt.Sprintf("The cache is cleared: %s of %s came back", bytesText(r.Before-r.After), where)
 	return s + "."
 }
 

@@ -31,6 +31,8 @@ type fakeView struct {
 	queue       []ui.Turn
 	busy        bool
 	gauge       ui.Gauge
+	panel       ui.Panel
+	memory      []ui.MemoryItem
 	gauges      int
 	banners     int
 	settings    ui.Settings
@@ -48,6 +50,8 @@ func (v *fakeView) SetTurns(turns []ui.Turn)              { v.turns = slices.Clo
 func (v *fakeView) SetQueue(turns []ui.Turn)              { v.queue = turns }
 func (v *fakeView) SetBusy(busy bool)                     { v.busy = busy }
 func (v *fakeView) SetGauge(g ui.Gauge)                   { v.gauge = g; v.gauges++ }
+func (v *fakeView) SetPanel(p ui.Panel)                   { v.panel = p }
+func (v *fakeView) SetMemory(m []ui.MemoryItem)           { v.memory = m }
 func (v *fakeView) SetSettings(s ui.Settings)             { v.settings = s }
 func (v *fakeView) Notify(text string)                    { v.notes = append(v.notes, text) }
 func (v *fakeView) ShowImage(title string, _ image.Image) { v.image = title }
@@ -112,8 +116,14 @@ func (f *fakeClient) Watch(watch func(inference.Status)) func() {
 	return func() {}
 }
 
-func (f *fakeClient) Clear(context.Context) (inference.Cleared, error) { return f.cleared, f.clearErr }
-func (f *fakeClient) Close()                                           {}
+func (f *fakeClient) Clear(context.Context, protocol.What) (inference.Cleared, error) {
+	return f.cleared, f.clearErr
+}
+
+func (f *fakeClient) Unload(context.Context) (inference.Cleared, error) { return f.cleared, f.clearErr }
+func (f *fakeClient) Configure(inference.Policy)                        {}
+func (f *fakeClient) Lift()                                             {}
+func (f *fakeClient) Close()                                            {}
 
 // bench is a controller between the two.
 type bench struct {

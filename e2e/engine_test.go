@@ -92,8 +92,8 @@ func (b *slowBackend) Count(ask protocol.Ask) (protocol.Counted, error) {
 	return protocol.Counted{ID: ask.ID, PromptTokens: 10, ImageTokens: make([]int, len(ask.Images))}, nil
 }
 
-func (b *slowBackend) Clear() (protocol.Cleared, error) {
-	return protocol.Cleared{Before: 3 << 20, Freed: 1 << 20, After: 2 << 20, Device: "resident memory"}, nil
+func (b *slowBackend) Clear(protocol.What) (protocol.Cleared, error) {
+	return protocol.Cleared{Before: 3 << 20, After: 2 << 20, Device: "resident memory"}, nil
 }
 
 func (b *slowBackend) Close() {}

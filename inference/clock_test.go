@@ -191,7 +191,7 @@ func useAtRandom(t *testing.T, s *Service, rnd *rand.Rand) {
 			records = append(records, r)
 			m := Message{Role: "user", Text: questions[rnd.IntN(len(questions))]}
 			if m.Text == "picture" {
-				m.Images = append(m.Images, somePicture(40, 40))
+				m.Images = append(m.Images, Image{Picture: somePicture(40, 40)})
 			}
 			s.Submit(ctx, Request{Messages: []Message{m}}, func(e Event) { // the service goroutine owns running
 				began := e.Kind == Started
@@ -217,7 +217,7 @@ func useAtRandom(t *testing.T, s *Service, rnd *rand.Rand) {
 		case n < 16:
 			ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rnd.IntN(3000))*time.Millisecond)
 			cancels = append(cancels, cancel)
-			go s.Clear(ctx)
+			go s.Clear(ctx, protocol.FreeWorking)
 		default:
 			time.Sleep(time.Duration(rnd.IntN(2000)) * time.Millisecond)
 		}

@@ -15,6 +15,8 @@ type Error struct {
 	Op     string // what was being done, such as "load model"
 	Err    error  // cause; may be nil
 	Detail string // log lines, for the person who looks closer
+
+	Choices []Choice // what would help, best first; may be empty
 }
 
 func (e *Error) Error() string {
@@ -106,6 +108,11 @@ var explanations = map[protocol.Code]Explanation{
 		Title:  "Not enough memory",
 		Text:   "The model ran out of memory.",
 		Action: "Close other programs that use the GPU, choose a smaller picture or a smaller model, then try again.",
+	},
+	protocol.CodeWontFit: {
+		Title:  "This would not fit into memory",
+		Text:   "The question was not sent: there is not enough free memory for it.",
+		Action: "Choose one of the ways below, or close other programs that use the memory.",
 	},
 	protocol.CodeModelInvalid: {
 		Title:  "This model cannot be opened",

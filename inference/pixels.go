@@ -49,7 +49,7 @@ func (p *pixelCache) prepare(ctx context.Context, messages []Message, grid visio
 			if err := ctx.Err(); err != nil {
 				return nil, nil, err
 			}
-			pixels := p.get(picture, grid)
+			pixels := p.get(picture.Picture, grid)
 			if total += len(pixels.RGB); total > protocol.MaxBlob {
 				return nil, nil, errorf(protocol.CodeContextFull, opPicture,
 					"the pictures take more than %d MiB together", protocol.MaxBlob>>20)

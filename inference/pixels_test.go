@@ -48,7 +48,7 @@ func TestPixelsAreKeptWithinBounds(t *testing.T) {
 
 func TestTooManyPictures(t *testing.T) {
 	p, _ := countingCache(protocol.MaxBlob/2 + 1)
-	m := []Message{{Images: []*vision.Picture{somePicture(2, 2), somePicture(2, 2)}}}
+	m := []Message{{Images: Images(somePicture(2, 2), somePicture(2, 2))}}
 	if _, _, err := p.prepare(t.Context(), m, vision.Grid{}); CodeOf(err) != protocol.CodeContextFull {
 		t.Error(err)
 	}

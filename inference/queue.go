@@ -127,9 +127,9 @@ func (s *Service) dropAll(e Event) {
 	if why == nil {
 		why = &Error{Code: protocol.CodeCancelled, Op: opClear}
 	}
-	s.endClear(protocol.Cleared{}, why)
+	s.endClear(Cleared{}, why)
 	for _, k := range s.clears {
-		k.reply(protocol.Cleared{}, why)
+		k.reply(Cleared{}, why)
 	}
 	s.clears = nil
 }
@@ -300,17 +300,17 @@ func (s *Service) tellPositions() {
 
 // clearing is a caller of Clear who waits.
 type clearing struct {
-	reply func(protocol.Cleared, error) // called once; never waits
+	reply func(Cleared, error) // called once; never waits
 }
 
 // Clear frees and recreates the context; see Client. The error is an *Error.
-func (s *Service) Clear(ctx context.Context) (Cleared, error) {
+func (s *Service) Clear(ctx context.Context, what protocol.What) (Cleared, error) {
 	type result struct {
 		cleared Cleared
 		err     error
 	}
 	end := make(chan result, 1)
-	k := &clearing{reply: func(c protocol.Cleared, err error) { end <- result{c, err} }}
+	k := &clearing{reply: func(c Cleared, err error) { end <- result{c, err} }}
 	if !s.box.post(func() { s.enqueueClear(k) }) {
 		return Cleared{}, &Error{Code: protocol.CodeCancelled, Op: opClear}
 	}
@@ -326,11 +326,11 @@ func (s *Service) Clear(ctx context.Context) (Cleared, error) {
 func (s *Service) enqueueClear(k *clearing) {
 	switch {
 	case s.closing:
-		k.reply(protocol.Cleared{}, &Error{Code: protocol.CodeCancelled, Op: opClear})
+		k.reply(Cleared{}, &Error{Code: protocol.CodeCancelled, Op: opClear})
 	case s.failure != nil:
-		k.reply(protocol.Cleared{}, s.failure)
+		k.reply(Cleared{}, s.failure)
 	case !s.wanted:
-		k.reply(protocol.Cleared{}, &Error{Code: protocol.CodeNoModel, Op: opClear})
+		k.reply(Cleared{}, &Error{Code: protocol.CodeNoModel, Op: opClear})
 	default:
 		s.clears = append(s.clears, k)
 	}
@@ -342,17 +342,17 @@ func (s *Service) beginClear() {
 	s.child.phase = phaseClearing
 	s.child.quiet, s.child.stuck = 0, 0
 	s.child.tail.mark()
-	s.send(s.child, frame{kind: protocol.KindClear, message: struct{}{}})
+	s.send(s.child, frame{kind: protocol.KindClear, message: protocol.Clear{What: protocol.FreeWorking}})
 }
 
 func (s *Service) onCleared(c *child, m protocol.Cleared) {
 	if c.phase == phaseClearing {
 		c.phase = phaseIdle
-		s.endClear(m, nil)
+		s.endClear(Cleared{What: m.What, Before: m.Before, After: m.After, Device: m.Device}, nil)
 	}
 }
 
-func (s *Service) endClear(m protocol.Cleared, why *Error) {
+func (s *Service) endClear(m Cleared, why *Error) {
 	for _, k := range s.clearsNow {
 		if why != nil {
 			k.reply(m, why)

@@ -60,7 +60,7 @@ type record struct {
 
 func submit(ctx context.Context, t *testing.T, s Client, text string, pictures ...*vision.Picture) *record {
 	r := &record{t: t, news: make(chan struct{}, 1)}
-	s.Submit(ctx, Request{Messages: []Message{{Role: "user", Text: text, Images: pictures}}}, r.add)
+	s.Submit(ctx, Request{Messages: []Message{{Role: "user", Text: text, Images: Images(pictures...)}}}, r.add)
 	return r
 }
 
@@ -430,7 +430,7 @@ func TestRefused(t *testing.T) {
 	if c := code(submit(t.Context(), t, s, "hello")); c != protocol.CodeNoModel {
 		t.Errorf("no model: %q", c)
 	}
-	if _, err := s.Clear(t.Context()); CodeOf(err) != protocol.CodeNoModel {
+	if _, err := s.Clear(t.Context(), protocol.FreeWorking); CodeOf(err) != protocol.CodeNoModel {
 		t.Errorf("clear without a model: %v", err)
 	}
 	if _, err := WaitReady(t.Context(), s); CodeOf(err) != protocol.CodeNoModel {
@@ -492,9 +492,9 @@ func TestWhatTheWorkerGets(t *testing.T) {
 	}
 	one, two := somePicture(300, 200), somePicture(64, 64)
 	talk := []Message{
-		{Role: "user", Text: "first", Images: []*vision.Picture{one}},
+		{Role: "user", Text: "first", Images: []Image{{Picture: one}}},
 		{Role: "assistant", Text: "an answer"},
-		{Role: "user", Text: "dump", Images: []*vision.Picture{two, one}},
+		{Role: "user", Text: "dump", Images: []Image{{Picture: two}, {Picture: one}}},
 	}
 	ask := dump(Request{Messages: talk, Temperature: DefaultTemperature})
 	if ask.MaxTokens != DefaultMaxTokens || ask.Seed == 0 || ask.Temperature != DefaultTemperature {
@@ -534,7 +534,7 @@ func TestFloodAndStrangers(t *testing.T) {
 
 func TestClear(t *testing.T) {
 	s := opened(t, realFake(t, "good"))
-	if c, err := s.Clear(t.Context()); err != nil || c.Before-c.After != 2<<20 {
+	if c, err := s.Clear(t.Context(), protocol.FreeWorking); err != nil || c.Before-c.After != 2<<20 {
 		t.Errorf("%+v %v", c, err)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
@@ -542,12 +542,12 @@ func TestClear(t *testing.T) {
 	running.kind(Delta)
 	gone, leave := context.WithCancel(t.Context())
 	leave()
-	if _, err := s.Clear(gone); CodeOf(err) != protocol.CodeCancelled {
+	if _, err := s.Clear(gone, protocol.FreeWorking); CodeOf(err) != protocol.CodeCancelled {
 		t.Errorf("left: %v", err)
 	}
 	cleared := make(chan error, 2)
 	for range 2 {
-		go func() { _, err := s.Clear(t.Context()); cleared <- err }()
+		go func() { _, err := s.Clear(t.Context(), protocol.FreeWorking); cleared <- err }()
 	}
 	cancel()
 	for range 2 {
@@ -562,7 +562,7 @@ func TestClear(t *testing.T) {
 
 func TestClearThatFails(t *testing.T) {
 	s := opened(t, realFake(t, "clearless"))
-	if _, err := s.Clear(t.Context()); CodeOf(err) != protocol.CodeOutOfMemory {
+	if _, err := s.Clear(t.Context(), protocol.FreeWorking); CodeOf(err) != protocol.CodeOutOfMemory {
 		t.Errorf("%v", err)
 	}
 	if e := submit(t.Context(), t, s, "after").end(); e.Kind != Done {
@@ -606,7 +606,7 @@ func TestClose(t *testing.T) {
 		running, waiting := submit(t.Context(), t, s, "wait"), submit(t.Context(), t, s, "waiting")
 		running.kind(Delta)
 		cleared := make(chan error, 1)
-		go func() { _, err := s.Clear(t.Context()); cleared <- err }()
+		go func() { _, err := s.Clear(t.Context(), protocol.FreeWorking); cleared <- err }()
 		s.Close()
 		s.Close()
 		for _, r := range []*record{running, waiting, submit(t.Context(), t, s, "too late")} {

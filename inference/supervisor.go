@@ -370,7 +370,7 @@ func (s *Service) died(c *child, why *Error) {
 		s.run = nil
 		s.finish(t, Event{Kind: Failed, Err: why})
 	}
-	s.endClear(protocol.Cleared{}, why)
+	s.endClear(Cleared{}, why)
 	s.deaths++
 	if !c.ready || s.deaths > 1 {
 		s.fail(why)
@@ -508,7 +508,7 @@ func (s *Service) onFailed(c *child, m protocol.Failed) {
 		s.fail(why)
 	case c.phase == phaseClearing:
 		// The context may be gone: only a fresh worker is sure to answer.
-		s.endClear(protocol.Cleared{}, why)
+		s.endClear(Cleared{}, why)
 		s.load()
 	}
 }

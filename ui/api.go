@@ -3,7 +3,10 @@
 // Fyne's main goroutine.
 package ui
 
-import "image"
+import (
+	"image"
+	"time"
+)
 
 // Actions are what a person can want. Nil ones are left out of the window.
 type Actions struct {
@@ -17,14 +20,16 @@ type Actions struct {
 	Retry       func(turn uint64)
 	Copy        func(turn uint64) // copies the answer; the controller has its text
 	NewChat     func()
-	ClearCache  func()
-	Reload      func()                       // the dead engine's banner
-	OpenModel   func(model, mmproj string)   // paths from the dialog; mmproj may be empty
-	UseBuiltIn  func()                       // back to the built-in model
-	Sample      func(index int)              // a sample picture was clicked
-	Settings    func(Settings)               // the settings were changed
-	OpenImage   func(turn uint64, index int) // a picture in the transcript was clicked
-	Quit        func()                       // the window is about to close
+	Detail      func(attachment uint64, detail string) // "low", "" (auto) or "high" was chosen on a thumbnail
+	Memory      func(what MemoryAction)                // an entry of the memory menu
+	GPU         func(uuid string)                      // a card was chosen in the memory panel
+	Reload      func()                                 // the dead engine's banner
+	OpenModel   func(model, mmproj string)             // paths from the dialog; mmproj may be empty
+	UseBuiltIn  func()                                 // back to the built-in model
+	Sample      func(index int)                        // a sample picture was clicked
+	Settings    func(Settings)                         // the settings were changed
+	OpenImage   func(turn uint64, index int)           // a picture in the transcript was clicked
+	Quit        func()                                 // the window is about to close
 }
 
 // Model is what the header shows.
@@ -40,7 +45,14 @@ type Model struct {
 // Problem is an error as a person reads it, wherever it is shown.
 type Problem struct {
 	Title, Text, Action string
-	Detail              string // folded away
+	Detail              string   // folded away
+	Choices             []Choice // buttons in place of the usual one; may be empty
+}
+
+// Choice is a button of a Problem.
+type Choice struct {
+	Label string
+	Do    func()
 }
 
 // Attachment is a picture in the composer.
@@ -49,6 +61,9 @@ type Attachment struct {
 	Name    string
 	Thumb   image.Image // nil while it is being read
 	Info    string      // such as "4032 × 3024 → 1184 × 896 · 1,036 tokens"
+	Cost    string      // such as "+212 MiB · about 1 s"; empty when unknown or nothing
+	Detail  string      // "low", "" (auto) or "high"
+	Details []string    // the details that differ for this picture, to choose from; fewer than two: no choice
 	Problem *Problem    // the picture cannot be used
 }
 
@@ -76,6 +91,7 @@ type Turn struct {
 	Progress float64  // 0 to 1, negative when unknown
 	Figures  []string // such as "300 picture tokens", "first token 0.8 s"
 	Problem  *Problem
+	Notices  []string // what was reduced on the way for want of memory, one line each
 }
 
 // Segment of the gauge.
@@ -95,6 +111,9 @@ const (
 	SegmentKV
 	SegmentKVFree
 	SegmentCompute
+	SegmentEncode  // scratch space of the vision tower
+	SegmentRuntime // the driver's context for the engine
+	SegmentWindow  // this window
 	SegmentOurs    // our share, where it cannot be told apart
 	SegmentOthers  // other programs
 	SegmentPending // what the composer's request will add, drawn hatched; not part of Gauge.Used
@@ -109,6 +128,57 @@ type Gauge struct {
 	Used     uint64
 	Peak     uint64
 	Tooltip  string
+	Alarm    string // such as "GPU memory spills into system memory"; empty when all is well
+}
+
+// Panel is what a click on the gauge opens. It is set as often as the Gauge, and drawn only while it is open.
+type Panel struct {
+	Title   string
+	Rows    []PanelRow
+	History []HistoryPoint // the last 60 s, oldest first
+	Total   uint64         // bytes; the top of the history
+	Cards   []Card         // to choose from; fewer than two: no choice
+	Note    string         // such as why figures are missing
+}
+
+// PanelRow is a line of figures; those with a Kind have its colour beside them.
+type PanelRow struct {
+	Label, Value, Hint string
+	Kind               SegmentKind
+	Colour             bool // Kind counts
+}
+
+// HistoryPoint is memory in use at one time.
+type HistoryPoint struct {
+	At   time.Time
+	Used uint64 // bytes, of the device
+	Ours uint64 // bytes
+}
+
+// Card is a GPU to choose.
+type Card struct {
+	UUID, Name string
+	Chosen     bool
+}
+
+// MemoryAction is an entry of the memory menu.
+type MemoryAction string
+
+// The entries.
+const (
+	MemoryForget  MemoryAction = "forget"  // forget this conversation's cache
+	MemoryWorking MemoryAction = "working" // free working memory
+	MemoryUnload  MemoryAction = "unload"  // unload the model
+	MemoryLift    MemoryAction = "lift"    // undo what was reduced for want of memory
+)
+
+// MemoryItem is an entry of the memory menu as it stands now.
+type MemoryItem struct {
+	Action  MemoryAction
+	Label   string // such as "Free working memory"
+	Expect  string // such as "about 412 MiB" or "frees no memory"
+	Hint    string // what it is for
+	Enabled bool
 }
 
 // Banner is a strip below the header.
@@ -133,6 +203,10 @@ type Settings struct {
 	Temperature float64 // 0 to 2
 	Seed        uint32  // 0: random
 	Theme       string  // "system", "light" or "dark"
+
+	FreeAfterAnswer bool   // free working memory after every answer
+	FreeCost        string // what that costs, as measured, such as "adds about 0.4 s to each question"; read only
+	IdleMinutes     int    // unload the model after so many minutes without a question; 0: never
 }
 
 // View is what the controller drives. *Window is the one that draws; tests use a fake.
@@ -147,6 +221,8 @@ type View interface {
 	SetQueue([]Turn) // waiting turns, in order
 	SetBusy(bool)    // something runs that Cancel would stop
 	SetGauge(Gauge)
+	SetPanel(Panel)
+	SetMemory([]MemoryItem) // the memory menu
 	SetSettings(Settings)
 	Notify(text string) // a short message that goes away by itself
 	ShowImage(title string, img image.Image)

@@ -27,9 +27,9 @@ const gaugeHeight float32 = 58
 
 func newGaugeBar(act Actions, tips *tips) *gaugeBar {
 	g := &gaugeBar{tips: tips, bar: newMemoryBar(tips)}
-	g.clear = newButton(secondary, "", "Clear cache", act.ClearCache).
+	g.clear = newButton(secondary, "", "Clear cache", func() { act.Memory(MemoryWorking) }).
 		withTip(tips, "Forget what the model keeps of this conversation, and give its memory back")
-	g.clear.Hidden = act.ClearCache == nil
+	g.clear.Hidden = act.Memory == nil
 	g.ExtendBaseWidget(g)
 	return g
 }

@@ -29,7 +29,7 @@ func sampleGauge() Gauge {
 // The markup of the parts at a fixed size. After a wanted change, copy testdata/failed over testdata and look at it.
 func TestMarkup(t *testing.T) {
 	act := Actions{
-		NewChat: func() {}, ClearCache: func() {}, Settings: func(Settings) {}, Sample: func(int) {},
+		NewChat: func() {}, Memory: func(MemoryAction) {}, Settings: func(Settings) {}, Sample: func(int) {},
 		Copy: func(uint64) {}, Retry: func(uint64) {},
 	}
 	w, _ := testWindow(t, act)

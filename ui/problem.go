@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"slices"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/widget"
@@ -39,7 +41,7 @@ func newProblemCard(p Problem, retry, onFold func()) *problemCard {
 }
 
 func (c *problemCard) set(p Problem) {
-	if p == c.problem {
+	if sameProblem(p, c.problem) {
 		return
 	}
 	c.problem, c.width = p, 0
@@ -125,4 +127,11 @@ func (c *problemCard) CreateRenderer() fyne.WidgetRenderer {
 		canvas.Refresh(c)
 	}
 	return d
+}
+
+// sameProblem compares what is shown of two problems.
+func sameProblem(a, b Problem) bool {
+	same := func(x, y Choice) bool { return x.Label == y.Label }
+	return a.Title == b.Title && a.Text == b.Text && a.Action == b.Action && a.Detail == b.Detail &&
+		slices.EqualFunc(a.Choices, b.Choices, same)
 }

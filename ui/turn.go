@@ -103,7 +103,7 @@ func (v *turnView) sameFrame(old Turn) bool {
 	return old.Question == v.turn.Question && len(old.Images) == len(v.turn.Images) && old.Phase == v.turn.Phase &&
 		len(old.Figures) == len(v.turn.Figures) && strings.Join(old.Figures, "") == strings.Join(v.turn.Figures, "") &&
 		(old.Answer == "") == (v.turn.Answer == "") &&
-		(old.Problem == v.turn.Problem || old.Problem != nil && v.turn.Problem != nil && *old.Problem == *v.turn.Problem)
+		(old.Problem == v.turn.Problem || old.Problem != nil && v.turn.Problem != nil && sameProblem(*old.Problem, *v.turn.Problem))
 }
 
 func phaseText(t Turn) string {

@@ -331,3 +331,9 @@ func (w *Window) openFile(title string, endings []string, chosen func(path strin
 	d.Resize(fyne.NewSize(min(size.Width-40, 860), min(size.Height-40, 600)))
 	d.Show()
 }
+
+// SetPanel sets what a click on the gauge opens.
+func (w *Window) SetPanel(p Panel) {}
+
+// SetMemory sets the memory menu.
+func (w *Window) SetMemory(items []MemoryItem) {}

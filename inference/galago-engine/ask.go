@@ -233,7 +233,7 @@ func converse(ctx context.Context, c inference.Client, o askOptions, pictures []
 	for i, question := range append([]string{o.question}, o.then...) {
 		m := inference.Message{Role: "user", Text: question}
 		if i == 0 {
-			m.Images = pictures
+			m.Images = inference.Images(pictures...)
 		}
 		messages = append(messages, m)
 		r := inference.Request{

@@ -95,7 +95,7 @@ func (e *examiner) examine(ctx context.Context, item demoeval.Item) error {
 	for i, turn := range item.Turns {
 		m := inference.Message{Role: "user", Text: turn.Question}
 		if i == 0 {
-			m.Images = pictures
+			m.Images = inference.Images(pictures...)
 		}
 		messages = append(messages, m)
 		answer, err := inference.Ask(ctx, e.client, inference.Request{Messages: messages, MaxTokens: 160}, nil)

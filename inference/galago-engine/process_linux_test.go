@@ -228,7 +228,7 @@ func TestWorkerMemoryStaysBounded(t *testing.T) {
 			w.send(protocol.KindAsk, ask, pixels)
 			w.done()
 			if i < clears {
-				w.send(protocol.KindClear, struct{}{})
+				w.send(protocol.KindClear, protocol.Clear{What: protocol.FreeWorking})
 				w.next(protocol.KindCleared)
 			}
 		}
@@ -339,7 +339,7 @@ func TestServiceOutOfMemoryWhileEncoding(t *testing.T) {
 	}
 	ask := func(images ...*vision.Picture) error {
 		_, err := inference.Ask(ctx, s, inference.Request{
-			Messages: []inference.Message{{Role: "user", Text: "What?", Images: images}}, MaxTokens: 4,
+			Messages: []inference.Message{{Role: "user", Text: "What?", Images: inference.Images(images...)}}, MaxTokens: 4,
 		}, nil)
 		return err
 	}

@@ -297,7 +297,7 @@ func limitPictures(l protocol.Load) protocol.Load {
 }
 
 // Clear frees the context, KV cache and compute buffers with it, and creates it again.
-func (b *Backend) Clear() (protocol.Cleared, error) {
+func (b *Backend) Clear(what protocol.What) (protocol.Cleared, error) {
 	if b.lctx == 0 {
 		return protocol.Cleared{}, &worker.Failure{Code: protocol.CodeNoModel, Op: "clear the cache"}
 	}
@@ -305,12 +305,11 @@ func (b *Backend) Clear() (protocol.Cleared, error) {
 	llama.Free(b.lctx)
 	b.lctx = 0
 	trim()
-	freed, _ := b.memory()
 	if err := b.createContext(); err != nil {
 		return protocol.Cleared{}, err
 	}
 	after, _ := b.memory()
-	return protocol.Cleared{Before: before, Freed: freed, After: after, Device: device}, nil
+	return protocol.Cleared{What: what, Before: before, After: after, Device: device}, nil
 }
 
 // memory is what is in use: the GPU's, or this process's resident memory without one.

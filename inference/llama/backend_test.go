@@ -220,7 +220,7 @@ func TestClearThenTheSameAnswer(t *testing.T) {
 	b := backend(t)
 	p := []vision.Prepared{picture(t, "0000.jpg")}
 	want, _, _ := b.must(t, p, "Describe the picture.")
-	cleared, err := b.Clear()
+	cleared, err := b.Clear(protocol.FreeWorking)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -66,7 +66,7 @@ func TestEveryMessage(t *testing.T) {
 		Done{1, StopLimit, Stats{ImageTokens: 1, TokensPerSec: 1e-3, ContextTotal: 9}},
 		Cancelled{1},
 		Failed{1, CodeOutOfMemory, "op", "a\nb"},
-		Cleared{1, 2, 3, "d"},
+		Cleared{FreeWorking, 1, 2, "d", nil},
 		Counted{1, 2, []int{3, 4}},
 		LastWords{"t"},
 		Alive{1 << 63},

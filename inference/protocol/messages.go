@@ -7,7 +7,7 @@
 package protocol
 
 // Version of the protocol. Worker and service must agree; both come from one build.
-const Version = 1
+const Version = 2
 
 // Kind names a message. The zero Kind is never sent.
 type Kind uint8
@@ -17,8 +17,9 @@ const (
 	KindLoad   Kind = 1 // Load: open a model; answered by Progress…, then Loaded or Failed with ID 0
 	KindAsk    Kind = 2 // Ask, with the pictures' pixels as blob; answered by Progress, Reused, Delta…, then one of Done, Cancelled, Failed
 	KindCancel Kind = 3 // Cancel: stop the request (or the load, ID 0) as soon as possible
-	KindClear  Kind = 4 // Clear: free and recreate the context; answered by Cleared or Failed with ID 0
+	KindClear  Kind = 4 // Clear: empty the KV cache or free working memory; answered by Cleared or Failed with ID 0
 	KindCount  Kind = 5 // Count: how many tokens an Ask would cost, nothing is computed; answered by Counted or Failed
+	KindPlan   Kind = 6 // Load: a dry run of it, nothing is opened; answered by Planned or Failed with ID 0
 )
 
 // From the worker to the service.
@@ -31,9 +32,10 @@ const (
 	KindDone      Kind = 69 // Done: the answer is complete
 	KindCancelled Kind = 70 // Cancelled: the request ended because it was asked to
 	KindFailed    Kind = 71 // Failed: the request (or load, clear: ID 0) ended with an error
-	KindCleared   Kind = 72 // Cleared: the context is fresh
+	KindCleared   Kind = 72 // Cleared
 	KindLastWords Kind = 73 // LastWords: ggml is about to abort the process; why
 	KindCounted   Kind = 74 // Counted
+	KindPlanned   Kind = 76 // Planned
 	KindAlive     Kind = 75 // Alive: once a second, from a goroutine of its own, while a Load, Ask, Clear or Count is worked on
 )
 
@@ -65,6 +67,33 @@ type Load struct {
 	Threads        int    `json:"threads"`          // 0: as many as physical cores
 	ImageMinTokens int    `json:"image_min_tokens"` // 0: the projector's own
 	ImageMaxTokens int    `json:"image_max_tokens"` // 0: the projector's own
+	MMProjCPU      bool   `json:"mmproj_cpu"`       // the vision tower stays off the GPU
+	Calibrate      bool   `json:"calibrate"`        // encode one picture of ImageMaxTokens after loading and measure what it takes
+}
+
+// Part is what a piece of memory is for.
+type Part string
+
+// The parts that the engine takes.
+const (
+	PartWeights Part = "weights"
+	PartVision  Part = "vision"  // weights of the vision tower and projector
+	PartKV      Part = "kv"      // KV cache
+	PartCompute Part = "compute" // scratch space of the language model's graph
+	PartEncode  Part = "encode"  // scratch space of the vision tower's graph: grows with the largest picture so far
+)
+
+// Memory is one buffer of the engine.
+type Memory struct {
+	Part   Part   `json:"part"`
+	Device string `json:"device"` // ggml's name of where it is, such as CUDA0 or CPU
+	Bytes  uint64 `json:"bytes"`
+}
+
+// Planned answers Plan: what a Load would take, as llama.cpp itself lays it out without allocating it. The vision
+// tower is not in it: llama.cpp has no dry run for that.
+type Planned struct {
+	Memory []Memory `json:"memory"`
 }
 
 // Loaded describes the model that is open.
@@ -78,6 +107,10 @@ type Loaded struct {
 	Vision       Vision `json:"vision"`       //
 	Device       string `json:"device"`       // where the layers are
 	LoadMillis   int64  `json:"load_ms"`      //
+
+	Memory       []Memory `json:"memory"`        // every buffer that is held now
+	EncodeTokens int      `json:"encode_tokens"` // Calibrate: tokens of the picture that was encoded; 0: none was
+	EncodeMillis float64  `json:"encode_ms"`     // Calibrate: how long that took
 }
 
 // Vision says what the projector wants of a picture. Factor is patch size times spatial merge of a
@@ -180,6 +213,8 @@ type Stats struct {
 	TokensPerSec float64 `json:"tokens_per_second"` // of the answer after its first token
 	ContextUsed  int     `json:"context_used"`      // KV cells in use afterwards
 	ContextTotal int     `json:"context_total"`
+
+	Memory []Memory `json:"memory"` // every buffer that is held afterwards
 }
 
 // Cancelled ends a request that was cancelled. The KV cache keeps what was decoded, up to the last whole piece.
@@ -215,15 +250,31 @@ const (
 	CodeCancelled     Code = "cancelled"
 	CodeDecode        Code = "decode"
 	CodeInternal      Code = "internal"
+	CodeWontFit       Code = "wont_fit" // refused before anything was allocated; the service's, never the worker's
 )
 
-// Cleared answers Clear. Bytes are the worker's own measure: resident memory on a CPU, and what ggml's
-// devices report free on a GPU.
+// Clear says what to give up. The model's weights stay.
+type Clear struct {
+	What What `json:"what"`
+}
+
+// What Clear gives up.
+type What string
+
+// The two depths. Unloading everything is done by ending the worker.
+const (
+	ForgetCache What = "forget"  // the KV cache's content: the memory stays with it
+	FreeWorking What = "working" // the context (KV cache, compute buffers) and the vision tower with its buffers; the next Ask makes them again
+)
+
+// Cleared answers Clear. Bytes are the worker's own measure: resident memory on a CPU, and what the GPU's driver
+// reports in use on a GPU.
 type Cleared struct {
-	Before uint64 `json:"before_bytes"` // in use before
-	Freed  uint64 `json:"freed_bytes"`  // in use while there was no context
-	After  uint64 `json:"after_bytes"`  // in use afterwards, the context recreated, empty
-	Device string `json:"device"`       // what was measured, such as "resident memory" or "CUDA0"
+	What   What     `json:"what"`
+	Before uint64   `json:"before_bytes"` // in use before
+	After  uint64   `json:"after_bytes"`  // in use afterwards
+	Device string   `json:"device"`       // what was measured, such as "resident memory" or "CUDA0"
+	Memory []Memory `json:"memory"`       // every buffer that is still held
 }
 
 // Counted answers Count.

@@ -19,7 +19,7 @@ type Backend interface {
 	Ask(ctx context.Context, ask protocol.Ask, blob []byte, out Sink) (protocol.Done, error)
 	// Count counts what ask would cost without computing; blob may be empty (sizes suffice).
 	Count(ask protocol.Ask) (protocol.Counted, error)
-	Clear() (protocol.Cleared, error)
+	Clear(what protocol.What) (protocol.Cleared, error)
 	Close()
 }
 

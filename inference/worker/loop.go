@@ -156,8 +156,8 @@ func (l *loop) serve(frame protocol.Frame) error {
 			return protocol.KindCounted, counted, err
 		})
 	case protocol.KindClear:
-		return handle(l, frame, 0, func(context.Context, struct{}) (protocol.Kind, any, error) {
-			cleared, err := l.backend.Clear()
+		return handle(l, frame, 0, func(_ context.Context, m protocol.Clear) (protocol.Kind, any, error) {
+			cleared, err := l.backend.Clear(m.What)
 			return protocol.KindCleared, cleared, err
 		})
 	}

@@ -50,7 +50,7 @@ func (f *fake) Count(a protocol.Ask) (protocol.Counted, error) {
 	return protocol.Counted{ID: a.ID, PromptTokens: 3}, nil
 }
 
-func (f *fake) Clear() (protocol.Cleared, error) { return protocol.Cleared{}, errors.New("plain") }
+func (f *fake) Clear(protocol.What) (protocol.Cleared, error) { return protocol.Cleared{}, errors.New("plain") }
 
 // session is a running Loop with its two pipes.
 type session struct {

@@ -100,7 +100,7 @@ func main() {
 		Attach: func(p []string) { fmt.Println("attach", p); w.Notify("Attached " + strings.Join(p, ", ")) },
 		Detach: func(id uint64) { fmt.Println("detach", id) }, Unqueue: func(id uint64) { fmt.Println("unqueue", id) },
 		Retry: func(id uint64) { fmt.Println("retry", id) }, Copy: func(id uint64) { w.Notify("Copied") },
-		NewChat: func() { w.SetTurns(nil) }, ClearCache: func() { w.Notify("212 MiB given back") },
+		NewChat: func() { w.SetTurns(nil) }, Memory: func(ui.MemoryAction) { w.Notify("212 MiB given back") },
 		OpenModel: func(m, p string) { fmt.Println("open", m, p) }, UseBuiltIn: say("built-in"), Sample: func(i int) { fmt.Println("sample", i) },
 		Settings: func(s ui.Settings) { fmt.Printf("%+v\n", s) }, OpenImage: func(uint64, int) { w.ShowImage("shelf.jpg", shelf) },
 	})

@@ -1,0 +1,46 @@
+// Package plan knows what a model costs in memory before any of it is taken: it reads the headers of model files,
+// budgets a load against what is free on a card, chooses the fullest settings that fit, and says what would have to
+// change when nothing does. It loads no library and opens no device.
+package plan
+
+import (
+	"galago/inference/gguf"
+	"galago/inference/protocol"
+)
+
+// Settings are what decides how much memory a model takes. They are those of protocol.Load.
+type Settings struct {
+	Context        int    `json:"n_ctx"`            // KV cache cells
+	KVType         string `json:"kv_type"`          // f16 or q8_0
+	GPULayers      int    `json:"gpu_layers"`       // layers on the card; 0: all, -1: none
+	VisionCPU      bool   `json:"mmproj_cpu"`       // the vision tower is off the card
+	ImageMinTokens int    `json:"image_min_tokens"` // 0: the projector's own
+	ImageMaxTokens int    `json:"image_max_tokens"` // 0: the projector's own
+}
+
+// Device is the memory that a model would go to: a card's, or the system's where there is no card.
+type Device struct {
+	Name   string // for people
+	UUID   string // of the card; empty: system memory
+	Driver string // version
+	Total  uint64 // bytes
+	Free   uint64 // bytes, now, with no model of ours loaded
+	Window uint64 // bytes that Galago's window holds; part of Total-Free
+}
+
+// GPU reports whether d is a card.
+func (d Device) GPU() bool { return d.UUID != "" }
+
+// Known are figures that are better than formulas. The zero Known has none.
+type Known struct {
+	Planned      []protocol.Memory // of a dry run with the very same Settings
+	Encode       uint64            // bytes that encoding a picture of EncodeTokens took
+	EncodeTokens int
+	Runtime      uint64 // bytes that the driver took for the engine beside its buffers
+}
+
+// Facts are what a model's files say about its memory.
+type Facts struct {
+	Model  *gguf.File
+	MMProj *gguf.File // nil for a model without eyes
+}
