@@ -10,6 +10,7 @@ import (
 	"image"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 )
@@ -27,9 +28,9 @@ const (
 type Picture struct {
 	Name   string      // of the file, without its folder
 	Format string      // jpeg, png, gif, bmp, tiff or webp, as sniffed
-	Width  int         // upright
-	Height int         // upright
-	RGBA   *image.RGBA // upright and opaque
+	Width  int         // of the file, upright
+	Height int         // of the file, upright
+	RGBA   *image.RGBA // upright and opaque; smaller than Width x Height above MaxKept
 	Note   string      // what a person should know, such as "animated: first frame only"; usually empty
 }
 
@@ -111,13 +112,28 @@ func Decode(name string, data []byte) (*Picture, error) {
 	}
 	rgba := upright(onWhite(img, h), h.Orientation)
 	p := &Picture{
-		Name: name, Format: h.Format, RGBA: rgba,
+		Name: name, Format: h.Format, RGBA: keep(rgba),
 		Width: rgba.Rect.Dx(), Height: rgba.Rect.Dy(),
 	}
 	if h.Animated {
 		p.Note = noteAnimated
 	}
 	return p, nil
+}
+
+// MaxKept is how many pixels of a picture are kept, at four bytes each: all of a phone's 12 megapixels, and three times
+// as many as any model looks at (4,096 tokens of 32 x 32). Larger pictures are kept scaled down, or sixteen of them in
+// one question would take gigabytes.
+const MaxKept = 13_000_000
+
+func keep(img *image.RGBA) *image.RGBA {
+	w, h := img.Rect.Dx(), img.Rect.Dy()
+	if w*h <= MaxKept {
+		return img
+	}
+	scale := math.Sqrt(MaxKept / (float64(w) * float64(h)))
+	w, h = max(1, int(float64(w)*scale)), max(1, int(float64(h)*scale))
+	return unpackRGB(resample(img, w, h), w, h)
 }
 
 // Thumbnail is the picture scaled down to fit into maxW x maxH pixels; a smaller picture keeps its size.

@@ -26,7 +26,7 @@ func Prepare(p *Picture, g Grid) Prepared {
 		w, h = fit(p.Width, p.Height, MaxFreeSide, MaxFreeSide)
 	}
 	out := Prepared{Width: w, Height: h, Tokens: g.Tokens(p.Width, p.Height)}
-	if w == p.Width && h == p.Height {
+	if w == p.RGBA.Rect.Dx() && h == p.RGBA.Rect.Dy() {
 		out.RGB = packRGB(p.RGBA)
 	} else {
 		out.RGB = resample(p.RGBA, w, h)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"image"
 	"image/color"
+	"image/png"
 	"testing"
 )
 
@@ -91,5 +92,40 @@ func TestThumbnail(t *testing.T) {
 		if th.Rect.Dx() != c.w || th.Rect.Dy() != c.h || !th.Opaque() || th.RGBAAt(0, 0) != img.RGBAAt(0, 0) {
 			t.Errorf("%v: %v, %v", c, th.Rect, th.RGBAAt(0, 0))
 		}
+	}
+}
+
+// A picture of more than MaxKept pixels is kept scaled down; its size stays the file's, and what the model sees hardly
+// changes.
+func TestLargePicturesAreKeptSmaller(t *testing.T) {
+	img := filled(5000, 4000, func(x, y int) color.RGBA {
+		if x/500%2 == y/500%2 {
+			return color.RGBA{220, 30, 20, 255}
+		}
+		return color.RGBA{10, 60, 200, 255}
+	})
+	var file bytes.Buffer
+	if err := (&png.Encoder{CompressionLevel: png.BestSpeed}).Encode(&file, img); err != nil {
+		t.Fatal(err)
+	}
+	p, err := Decode("large.png", file.Bytes())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept := p.RGBA.Rect.Size()
+	if n := kept.X * kept.Y; p.Width != 5000 || p.Height != 4000 || n > MaxKept || n < MaxKept*9/10 {
+		t.Fatalf("%d x %d, kept as %v", p.Width, p.Height, kept)
+	}
+	g := Grid{32, 64, 1024}
+	small, whole := Prepare(p, g), Prepare(picture(img), g)
+	if small.Width != whole.Width || small.Height != whole.Height || small.Tokens != whole.Tokens {
+		t.Fatalf("%d x %d, of the whole %d x %d", small.Width, small.Height, whole.Width, whole.Height)
+	}
+	sum := 0
+	for i := range small.RGB {
+		sum += int(max(small.RGB[i], whole.RGB[i]) - min(small.RGB[i], whole.RGB[i]))
+	}
+	if mean := float64(sum) / float64(len(small.RGB)); mean > 0.5 {
+		t.Errorf("differs by %.2f of 255 on average", mean)
 	}
 }
