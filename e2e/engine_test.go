@@ -88,7 +88,11 @@ func (b *slowBackend) Ask(ctx context.Context, ask protocol.Ask, _ []byte, out w
 	return protocol.Done{ID: ask.ID, Stop: protocol.StopEnd, Stats: protocol.Stats{PromptTokens: 10, AnswerTokens: 3, ContextTotal: 4096}}, nil
 }
 
-func (b *slowBackend) Count(ask protocol.Ask) (protocol.Counted, error) {
+func (b *slowBackend) Plan(context.Context, protocol.Load) (protocol.Planned, error) {
+	return protocol.Planned{}, nil
+}
+
+func (b *slowBackend) Count(_ context.Context, ask protocol.Ask) (protocol.Counted, error) {
 	return protocol.Counted{ID: ask.ID, PromptTokens: 10, ImageTokens: make([]int, len(ask.Images))}, nil
 }
 

@@ -104,7 +104,7 @@ func (b *Backend) flatten(p *prompt) {
 }
 
 // Count counts tokens without computing anything.
-func (b *Backend) Count(ask protocol.Ask) (protocol.Counted, error) {
+func (b *Backend) Count(_ context.Context, ask protocol.Ask) (protocol.Counted, error) {
 	if err := b.check(ask); err != nil {
 		return protocol.Counted{}, err
 	}

@@ -287,7 +287,7 @@ func TestCountSaysWhatAskCosts(t *testing.T) {
 	b := backend(t)
 	p := []vision.Prepared{picture(t, "0000.jpg"), picture(t, "0001.png")}
 	ask, _ := say(p, "Which picture has the star?")
-	counted, err := b.Count(ask)
+	counted, err := b.Count(t.Context(), ask)
 	if err != nil {
 		t.Fatal(err)
 	}

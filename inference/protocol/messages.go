@@ -81,6 +81,7 @@ const (
 	PartKV      Part = "kv"      // KV cache
 	PartCompute Part = "compute" // scratch space of the language model's graph
 	PartEncode  Part = "encode"  // scratch space of the vision tower's graph: grows with the largest picture so far
+	PartPool    Part = "pool"    // on a GPU, with Calibrate: what the driver gave while a picture was encoded beside PartEncode (ggml's pool, kernels)
 )
 
 // Memory is one buffer of the engine.
@@ -157,9 +158,23 @@ type Phase string
 
 // The phases of a request, in order, and of a load.
 const (
-	PhaseLoad   Phase = "load"   // reading weights; Done and Total in thousandths
-	PhaseEncode Phase = "encode" // pictures through the vision tower; Done and Total in pictures
-	PhasePrompt Phase = "prompt" // prompt through the model; Done and Total in tokens
+	PhaseLoad    Phase = "load"    // reading weights, and what comes after that until Loaded; Done and Total in thousandths
+	PhasePrepare Phase = "prepare" // only after FreeWorking: vision tower and context are made again; Done and Total in steps
+	PhaseEncode  Phase = "encode"  // pictures through the vision tower; Done and Total in pictures
+	PhasePrompt  Phase = "prompt"  // prompt through the model; Done and Total in tokens
+)
+
+// Stage is a step that can run out of memory. What has to become smaller depends on it.
+type Stage string
+
+// The stages. A load passes the first three, and StageEncode when it calibrates; a request passes StageEncode for each
+// picture that is new and StageDecode, and before them what FreeWorking gave up.
+const (
+	StageLoadWeights   Stage = "load_weights"
+	StageLoadVision    Stage = "load_vision"    // weights of the vision tower and projector
+	StageCreateContext Stage = "create_context" // KV cache and compute buffers
+	StageEncode        Stage = "encode"         // a picture through the vision tower
+	StageDecode        Stage = "decode"         // prompt, picture embeddings and answer through the model
 )
 
 // Progress of a load (ID 0) or a request.
@@ -168,6 +183,10 @@ type Progress struct {
 	Phase Phase  `json:"phase"`
 	Done  int    `json:"done"`
 	Total int    `json:"total"`
+
+	// Stage is what is about to be done. It goes out before each stage begins, so that after an abort inside ggml,
+	// which sends no Failed, the last Stage of that load or request is the one that ended the worker. Never empty.
+	Stage Stage `json:"stage"`
 }
 
 // Reused says what need not be computed again.
@@ -203,16 +222,17 @@ type Done struct {
 
 // Stats are one answer's figures. Times are in milliseconds since the worker took the request.
 type Stats struct {
-	ImageTokens  int     `json:"image_tokens"`
-	PromptTokens int     `json:"prompt_tokens"` // picture tokens included
-	ReusedTokens int     `json:"reused_tokens"`
-	AnswerTokens int     `json:"answer_tokens"`
-	EncodeMillis float64 `json:"encode_ms"`
-	PromptMillis float64 `json:"prompt_ms"` // without encoding
-	FirstToken   float64 `json:"time_to_first_token_ms"`
-	TokensPerSec float64 `json:"tokens_per_second"` // of the answer after its first token
-	ContextUsed  int     `json:"context_used"`      // KV cells in use afterwards
-	ContextTotal int     `json:"context_total"`
+	ImageTokens   int     `json:"image_tokens"`
+	PromptTokens  int     `json:"prompt_tokens"` // picture tokens included
+	ReusedTokens  int     `json:"reused_tokens"`
+	AnswerTokens  int     `json:"answer_tokens"`
+	PrepareMillis float64 `json:"prepare_ms"` // making again what FreeWorking gave up; 0 where nothing was missing
+	EncodeMillis  float64 `json:"encode_ms"`
+	PromptMillis  float64 `json:"prompt_ms"` // without preparing and encoding
+	FirstToken    float64 `json:"time_to_first_token_ms"`
+	TokensPerSec  float64 `json:"tokens_per_second"` // of the answer after its first token
+	ContextUsed   int     `json:"context_used"`      // KV cells in use afterwards
+	ContextTotal  int     `json:"context_total"`
 
 	Memory []Memory `json:"memory"` // every buffer that is held afterwards
 }
@@ -226,6 +246,7 @@ type Cancelled struct {
 type Failed struct {
 	ID     uint64 `json:"id"`
 	Code   Code   `json:"code"`
+	Stage  Stage  `json:"stage"`  // where memory may be saved; empty where none was reached
 	Op     string `json:"op"`     // what was being done, such as "load model"
 	Detail string `json:"detail"` // for the person who looks closer: log lines
 }

@@ -17,8 +17,10 @@ type Backend interface {
 	Load(ctx context.Context, l protocol.Load, progress func(protocol.Progress)) (protocol.Loaded, error)
 	// Ask answers; blob holds the pixels that ask.Images describe.
 	Ask(ctx context.Context, ask protocol.Ask, blob []byte, out Sink) (protocol.Done, error)
-	// Count counts what ask would cost without computing; blob may be empty (sizes suffice).
-	Count(ask protocol.Ask) (protocol.Counted, error)
+	// Plan says what a Load would take, without taking it and without touching the model that is open.
+	Plan(ctx context.Context, l protocol.Load) (protocol.Planned, error)
+	// Count counts what ask would cost without computing; the pixels are not needed.
+	Count(ctx context.Context, ask protocol.Ask) (protocol.Counted, error)
 	Clear(what protocol.What) (protocol.Cleared, error)
 	Close()
 }
@@ -33,6 +35,7 @@ type Sink interface {
 // Failure is an error with the code that goes over the wire.
 type Failure struct {
 	Code   protocol.Code
+	Stage  protocol.Stage // empty where no stage was reached
 	Op     string
 	Detail string
 }

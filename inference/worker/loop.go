@@ -151,9 +151,14 @@ func (l *loop) serve(frame protocol.Frame) error {
 			return protocol.KindDone, done, err
 		})
 	case protocol.KindCount:
-		return handle(l, frame, askID(frame), func(_ context.Context, m protocol.Ask) (protocol.Kind, any, error) {
-			counted, err := l.backend.Count(m)
+		return handle(l, frame, askID(frame), func(ctx context.Context, m protocol.Ask) (protocol.Kind, any, error) {
+			counted, err := l.backend.Count(ctx, m)
 			return protocol.KindCounted, counted, err
+		})
+	case protocol.KindPlan:
+		return handle(l, frame, 0, func(ctx context.Context, m protocol.Load) (protocol.Kind, any, error) {
+			planned, err := l.backend.Plan(ctx, m)
+			return protocol.KindPlanned, planned, err
 		})
 	case protocol.KindClear:
 		return handle(l, frame, 0, func(_ context.Context, m protocol.Clear) (protocol.Kind, any, error) {
@@ -190,7 +195,9 @@ func handle[T any](l *loop, frame protocol.Frame, id uint64, do func(context.Con
 	case err == nil:
 		return l.out.Write(kind, answer)
 	case errors.As(err, &failure):
-		return l.out.Write(protocol.KindFailed, protocol.Failed{ID: id, Code: failure.Code, Op: failure.Op, Detail: failure.Detail})
+		return l.out.Write(protocol.KindFailed, protocol.Failed{
+			ID: id, Code: failure.Code, Stage: failure.Stage, Op: failure.Op, Detail: failure.Detail,
+		})
 	case wasCancelled:
 		return l.out.Write(protocol.KindCancelled, protocol.Cancelled{ID: id})
 	}

@@ -46,11 +46,20 @@ func (f *fake) Ask(ctx context.Context, a protocol.Ask, _ []byte, out Sink) (pro
 	return protocol.Done{ID: a.ID}, nil
 }
 
-func (f *fake) Count(a protocol.Ask) (protocol.Counted, error) {
+func (f *fake) Plan(_ context.Context, l protocol.Load) (protocol.Planned, error) {
+	if l.Model == "bad" {
+		return protocol.Planned{}, &Failure{Code: protocol.CodeOutOfMemory, Stage: protocol.StageCreateContext, Op: "plan"}
+	}
+	return protocol.Planned{Memory: []protocol.Memory{{Part: protocol.PartKV, Device: "CPU", Bytes: 5}}}, nil
+}
+
+func (f *fake) Count(_ context.Context, a protocol.Ask) (protocol.Counted, error) {
 	return protocol.Counted{ID: a.ID, PromptTokens: 3}, nil
 }
 
-func (f *fake) Clear(protocol.What) (protocol.Cleared, error) { return protocol.Cleared{}, errors.New("plain") }
+func (f *fake) Clear(protocol.What) (protocol.Cleared, error) {
+	return protocol.Cleared{}, errors.New("plain")
+}
 
 // session is a running Loop with its two pipes.
 type session struct {
@@ -113,6 +122,16 @@ func TestLoopAnswers(t *testing.T) {
 	s.expect(protocol.KindDone)
 	s.send(protocol.KindCount, question(2, "q"))
 	s.expect(protocol.KindCounted)
+	s.send(protocol.KindPlan, protocol.Load{Model: "m"})
+	var planned protocol.Planned
+	if err := s.expect(protocol.KindPlanned).Decode(&planned); err != nil || len(planned.Memory) != 1 || planned.Memory[0].Bytes != 5 {
+		t.Errorf("planned %+v, %v", planned, err)
+	}
+	s.send(protocol.KindPlan, protocol.Load{Model: "bad"})
+	var failed protocol.Failed
+	if err := s.expect(protocol.KindFailed).Decode(&failed); err != nil || failed.Stage != protocol.StageCreateContext || failed.ID != 0 {
+		t.Errorf("a plan that failed: %+v, %v", failed, err)
+	}
 	s.in.Close()
 	if err := <-s.end; err != nil {
 		t.Errorf("Loop ended with %v", err)
