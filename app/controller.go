@@ -41,11 +41,12 @@ type Controller struct {
 	held    bool       // the engine is gone: what waits goes on when it is back, or when the person asks for something
 	active  *request   // nil when nothing of this conversation runs
 
-	opened    files      // being open, being opened, or failed to; the zero value is the built-in model
-	choosing  int        // counts what was chosen, so that a late look into files is known as one
-	restoring bool       // the first load is of the model of last time, and may fall back to the built-in one
-	notice    *ui.Banner // what came of the last choice of a model, until a question is asked
-	banner    *ui.Banner // as the window has it
+	manifest  assets.Demo // of the model that is open; zero without one
+	opened    files       // being open, being opened, or failed to; the zero value is the built-in model
+	choosing  int         // counts what was chosen, so that a late look into files is known as one
+	restoring bool        // the first load is of the model of last time, and may fall back to the built-in one
+	notice    *ui.Banner  // what came of the last choice of a model, until a question is asked
+	banner    *ui.Banner  // as the window has it
 
 	status  inference.Status
 	reading vram.Reading
@@ -122,7 +123,6 @@ func (c *Controller) Start(view ui.View) {
 			c.settingsPath = ""
 		}
 	}
-	c.view.SetSettings(c.settings.forView())
 	c.view.SetSamples(c.sampleCards())
 	c.view.SetTurns(nil)
 	status := &latest[inference.Status]{do: c.do, handle: c.showStatus}
@@ -249,7 +249,7 @@ func (c *Controller) submit(turn *chat.Turn) {
 	c.client.Submit(ctx, inference.Request{
 		Messages:    messages,
 		MaxTokens:   c.settings.MaxTokens,
-		Temperature: float32(c.settings.Temperature),
+		Temperature: float32(c.settings.temperature(c.manifest.Temperature)),
 		Seed:        c.settings.Seed,
 	}, s.put)
 }
@@ -564,11 +564,20 @@ func (c *Controller) OpenImage(id uint64, index int) {
 
 // ChangeSettings keeps what was chosen in the settings.
 func (c *Controller) ChangeSettings(s ui.Settings) {
-	c.settings.MaxTokens, c.settings.Temperature = s.MaxTokens, s.Temperature
-	c.settings.Seed, c.settings.Theme = s.Seed, s.Theme
+	if s.Temperature != c.settings.temperature(c.manifest.Temperature) {
+		c.settings.Temperature = &s.Temperature // else another model may have its own
+	}
+	c.settings.MaxTokens, c.settings.Seed, c.settings.Theme = s.MaxTokens, s.Seed, s.Theme
 	c.settings = c.settings.sane()
 	c.keepSettings()
-	c.view.SetSettings(c.settings.forView())
+	c.showSettings()
+}
+
+func (c *Controller) showSettings() {
+	c.view.SetSettings(ui.Settings{
+		MaxTokens: c.settings.MaxTokens, Temperature: c.settings.temperature(c.manifest.Temperature),
+		Seed: c.settings.Seed, Theme: c.settings.Theme,
+	})
 }
 
 func (c *Controller) keepSettings() {

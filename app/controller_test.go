@@ -51,7 +51,7 @@ func TestAnswerStreams(t *testing.T) {
 	}
 	r := b.request(0)
 	if len(r.Messages) != 1 || r.Messages[0].Role != "user" || r.Messages[0].Text != "What is this?" ||
-		r.MaxTokens != 768 || r.Temperature != 0.7 {
+		r.MaxTokens != 768 || r.Temperature != 0 { // the built-in model's own
 		t.Errorf("the request is %+v", r.Request)
 	}
 	for _, step := range []struct {
@@ -287,6 +287,29 @@ func TestSettingsAreKept(t *testing.T) {
 	next.start()
 	if want := (ui.Settings{MaxTokens: 100, Temperature: 0, Seed: 7, Theme: "dark"}); next.view.settings != want {
 		t.Errorf("at the next start they are %+v", next.view.settings)
+	}
+}
+
+// A model may have a temperature of its own; what the person chooses goes before it, for every model.
+func TestTemperatureIsTheModelsUntilOneIsChosen(t *testing.T) {
+	b := newBench(t)
+	own := 0.2
+	b.demo.Temperature = &own
+	b.UseBuiltIn()
+	if b.view.settings.Temperature != own {
+		t.Errorf("the settings show %v", b.view.settings.Temperature)
+	}
+	b.ChangeSettings(ui.Settings{MaxTokens: 100, Temperature: own, Theme: "dark"})
+	b.open(files{model: "/other.gguf"})
+	if b.view.settings.Temperature != 0.7 {
+		t.Errorf("with a model that has none they show %v", b.view.settings.Temperature)
+	}
+	b.ChangeSettings(ui.Settings{MaxTokens: 100, Temperature: 1, Theme: "dark"})
+	b.UseBuiltIn()
+	b.tell(b.ready())
+	b.Send("q")
+	if r := b.request(0); r.Temperature != 1 {
+		t.Errorf("asked at %v", r.Temperature)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"galago/assets"
 	"galago/inference"
 	"galago/inference/gguf"
 	"galago/inference/protocol"
@@ -22,13 +23,18 @@ type files struct {
 func (c *Controller) open(f files) {
 	c.choosing++
 	c.opened = f
+	c.manifest = c.demo
+	if f != (files{}) {
+		c.manifest, _ = assets.Beside(f.model, f.mmproj)
+	}
 	m := inference.Model{Path: f.model, MMProj: f.mmproj}
-	if f == (files{}) {
+	if d := c.manifest; d.Model != "" {
 		m = inference.Model{
-			Name: c.demo.Name, Path: c.demo.Model, MMProj: c.demo.MMProj, Context: c.demo.Context,
-			ImageMinTokens: c.demo.ImageMin, ImageMaxTokens: c.demo.ImageMax,
+			Name: d.Name, Path: d.Model, MMProj: d.MMProj, Context: d.Context,
+			ImageMinTokens: d.ImageMin, ImageMaxTokens: d.ImageMax,
 		}
 	}
+	c.showSettings()
 	c.client.Open(m) // without a path, when the built-in model was not found, it only ends what is open
 }
 

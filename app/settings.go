@@ -5,28 +5,27 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 
 	"galago/inference"
-	"galago/ui"
 )
 
 // Settings are what a person chose. They live in one JSON file; keys that this version does not know are dropped.
 type Settings struct {
-	MaxTokens   int     `json:"max_tokens"`  // of an answer
-	Temperature float64 `json:"temperature"` // 0 to 2
-	Seed        uint32  `json:"seed"`        // 0: a new one each time
-	Theme       string  `json:"theme"`       // system, light or dark
-	Model       string  `json:"model"`       // path of the GGUF; empty: the built-in model
-	MMProj      string  `json:"mmproj"`      // path of its vision projector; may be empty
+	MaxTokens   int      `json:"max_tokens"`            // of an answer
+	Temperature *float64 `json:"temperature,omitempty"` // 0 to 2; nil: the model's own, or inference.DefaultTemperature
+	Seed        uint32   `json:"seed"`                  // 0: a new one each time
+	Theme       string   `json:"theme"`                 // system, light or dark
+	Model       string   `json:"model"`                 // path of the GGUF; empty: the built-in model
+	MMProj      string   `json:"mmproj"`                // path of its vision projector; may be empty
 }
 
 func defaultSettings() Settings {
 	return Settings{
-		MaxTokens:   inference.DefaultMaxTokens,
-		Temperature: float64(inference.DefaultTemperature),
-		Theme:       "system",
+		MaxTokens: inference.DefaultMaxTokens,
+		Theme:     "system",
 	}
 }
 
@@ -36,8 +35,8 @@ func (s Settings) sane() Settings {
 	if s.MaxTokens < 1 {
 		s.MaxTokens = d.MaxTokens
 	}
-	if !(s.Temperature >= 0 && s.Temperature <= 2) {
-		s.Temperature = d.Temperature
+	if t := s.Temperature; t != nil && !(*t >= 0 && *t <= 2) {
+		s.Temperature = nil
 	}
 	if s.Theme != "light" && s.Theme != "dark" {
 		s.Theme = d.Theme
@@ -45,9 +44,19 @@ func (s Settings) sane() Settings {
 	return s
 }
 
-func (s Settings) forView() ui.Settings {
-	return ui.Settings{MaxTokens: s.MaxTokens, Temperature: s.Temperature, Seed: s.Seed, Theme: s.Theme}
+// temperature is what was chosen, else what the model is at its best with, else the usual one.
+func (s Settings) temperature(own *float64) float64 {
+	switch {
+	case s.Temperature != nil:
+		return *s.Temperature
+	case own != nil:
+		return *own
+	}
+	return usualTemperature
 }
+
+// usualTemperature is inference.DefaultTemperature without the noise of widening a float32.
+var usualTemperature = math.Round(float64(inference.DefaultTemperature)*100) / 100
 
 // errOutOfReach is the error when there may be good settings that cannot be read now. They must not be overwritten.
 var errOutOfReach = errors.New("the settings could not be read; the usual ones are used, and changes are not kept this time")

@@ -3,6 +3,7 @@ package app
 import (
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"testing"
 
@@ -15,7 +16,7 @@ func TestSettingsFile(t *testing.T) {
 		want    func(*Settings)
 		damaged bool
 	}{
-		"whole":       {`{"max_tokens":64,"temperature":0,"seed":3,"theme":"light","model":"/m","mmproj":"/p"}`, func(s *Settings) { *s = Settings{64, 0, 3, "light", "/m", "/p"} }, false},
+		"whole":       {`{"max_tokens":64,"temperature":0,"seed":3,"theme":"light","model":"/m","mmproj":"/p"}`, func(s *Settings) { *s = Settings{64, new(float64), 3, "light", "/m", "/p"} }, false},
 		"part":        {`{"seed":3}`, func(s *Settings) { s.Seed = 3 }, false},
 		"unknown":     {`{"seed":3,"wings":2}`, func(s *Settings) { s.Seed = 3 }, false},
 		"not sane":    {`{"max_tokens":-5,"temperature":9,"theme":"pink"}`, func(*Settings) {}, false},
@@ -28,7 +29,7 @@ func TestSettingsFile(t *testing.T) {
 		want := defaultSettings()
 		c.want(&want)
 		got, err := loadSettings(path)
-		if got != want || (err != nil) != c.damaged {
+		if !reflect.DeepEqual(got, want) || (err != nil) != c.damaged {
 			t.Errorf("%s: %+v, %v", name, got, err)
 		}
 		aside, asideErr := os.ReadFile(path + ".damaged")
@@ -38,7 +39,7 @@ func TestSettingsFile(t *testing.T) {
 		if err := saveSettings(path, got); err != nil {
 			t.Errorf("%s: %v", name, err)
 		}
-		if again, err := loadSettings(path); again != got || err != nil {
+		if again, err := loadSettings(path); !reflect.DeepEqual(again, got) || err != nil {
 			t.Errorf("%s, read again: %+v, %v", name, again, err)
 		}
 	}

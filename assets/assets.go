@@ -15,28 +15,30 @@ import (
 // DemoEnv names the environment variable that says in which folder the built-in model lies.
 const DemoEnv = "GALAGO_DEMO"
 
-// Demo is the built-in model, as files.
+// Demo is the built-in model, as files, or any other model that has a manifest like it.
 type Demo struct {
-	Name     string // such as "Galago Demo"
-	Quant    string // quantisation, such as "Q8_0"
-	Model    string // path of the GGUF
-	MMProj   string // path of the vision projector's GGUF
-	ImageMin int    // picture tokens, at least
-	ImageMax int    // picture tokens, at most
-	Context  int    // KV cache cells that it was trained for
-	Skills   string // what it knows, as a sentence
+	Name        string   // such as "Galago Demo"
+	Quant       string   // quantisation, such as "Q8_0"
+	Model       string   // path of the GGUF
+	MMProj      string   // path of the vision projector's GGUF
+	ImageMin    int      // picture tokens, at least
+	ImageMax    int      // picture tokens, at most
+	Context     int      // KV cache cells that it was trained for
+	Temperature *float64 // at which it answers best; nil: no opinion
+	Skills      string   // what it knows, as a sentence
 }
 
 // manifest is demo/manifest.json: what the GGUF files cannot say.
 type manifest struct {
-	Name         string `json:"name"`
-	Quantization string `json:"quantization"`
-	Model        file   `json:"model"`
-	MMProj       file   `json:"mmproj"`
-	ImageMin     int    `json:"image_min_tokens"`
-	ImageMax     int    `json:"image_max_tokens"`
-	Context      int    `json:"context"`
-	Skills       string `json:"skills"`
+	Name         string   `json:"name"`
+	Quantization string   `json:"quantization"`
+	Model        file     `json:"model"`
+	MMProj       file     `json:"mmproj"`
+	ImageMin     int      `json:"image_min_tokens"`
+	ImageMax     int      `json:"image_max_tokens"`
+	Context      int      `json:"context"`
+	Temperature  *float64 `json:"temperature"`
+	Skills       string   `json:"skills"`
 }
 
 type file struct {
@@ -56,6 +58,16 @@ func DemoModel() (Demo, error) {
 		tried = append(tried, dir)
 	}
 	return Demo{}, fmt.Errorf("the built-in model was not found in %s", strings.Join(tried, " or "))
+}
+
+// Beside finds the manifest of a model of the person's own: manifest.json in the model's folder, if it is about
+// exactly these two files. It says what the files cannot, above all how large the model wants its pictures.
+func Beside(model, mmproj string) (Demo, bool) {
+	d, err := readDemo(filepath.Dir(model))
+	if err != nil || d.Model != filepath.Clean(model) || d.MMProj != filepath.Clean(mmproj) {
+		return Demo{}, false
+	}
+	return d, true
 }
 
 func demoFolders() []string {
@@ -112,7 +124,7 @@ func readDemo(dir string) (Demo, error) {
 	return Demo{
 		Name: m.Name, Quant: m.Quantization, Skills: m.Skills, Context: m.Context,
 		Model: filepath.Join(dir, m.Model.File), MMProj: filepath.Join(dir, m.MMProj.File),
-		ImageMin: m.ImageMin, ImageMax: m.ImageMax,
+		ImageMin: m.ImageMin, ImageMax: m.ImageMax, Temperature: m.Temperature,
 	}, nil
 }
 

@@ -105,6 +105,22 @@ func TestDemoModelIsFoundFromWithinTheSource(t *testing.T) {
 	}
 }
 
+func TestBesideIsAboutItsOwnFilesOnly(t *testing.T) {
+	t.Setenv(DemoEnv, "demo")
+	d, err := DemoModel()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, ok := Beside(d.Model, d.MMProj); !ok || got.ImageMax != d.ImageMax || got.Temperature == nil || *got.Temperature != 0 {
+		t.Errorf("%+v, %t", got, ok)
+	}
+	for _, other := range [][2]string{{d.Model, ""}, {d.MMProj, d.Model}, {filepath.Join(t.TempDir(), "m.gguf"), d.MMProj}} {
+		if got, ok := Beside(other[0], other[1]); ok {
+			t.Errorf("%q: %+v", other, got)
+		}
+	}
+}
+
 func TestDemoModelRefuses(t *testing.T) {
 	const whole = `{"name":"N","model":{"file":"m.gguf","bytes":3},"mmproj":{"file":"v.gguf","bytes":4}}`
 	for name, c := range map[string]struct {

@@ -163,7 +163,7 @@ def write(folder: str, weights: dict[str, torch.Tensor]) -> None:
     write_vision(os.path.join(folder, MMPROJ), plain)
     manifest = {
         "name": C.NAME, "quantization": "Q8_0", "model": entry(folder, MODEL), "mmproj": entry(folder, MMPROJ),
-        "image_min_tokens": C.IMAGE_MIN_TOKENS, "image_max_tokens": C.IMAGE_MAX_TOKENS, "context": C.CONTEXT, "coordinates": "norm1000",
+        "image_min_tokens": C.IMAGE_MIN_TOKENS, "image_max_tokens": C.IMAGE_MAX_TOKENS, "context": C.CONTEXT, "temperature": 0, "coordinates": "norm1000",
         "skills": "It knows shapes (circle, square, triangle, star, rectangle, hexagon, heart), ten colours, where things are, how many there are, and printed numbers of one to four digits.",
     }
     with open(os.path.join(folder, "manifest.json"), "w") as f:

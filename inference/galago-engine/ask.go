@@ -10,6 +10,7 @@ import (
 	"math"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -29,6 +30,8 @@ type askOptions struct {
 	seed        uint
 	json        bool
 	question    string
+
+	chosenTemperature bool // --temperature was given
 }
 
 // modelOptions choose a model; without one it is the built-in.
@@ -36,6 +39,8 @@ type modelOptions struct {
 	model, mmproj string
 	context       int
 	cpu           bool
+
+	own *float64 // the temperature of the chosen model's manifest; nil without one
 }
 
 func (m *modelOptions) flags(f *flag.FlagSet) {
@@ -54,19 +59,31 @@ func (m *modelOptions) choose() (inference.Model, error) {
 	if m.cpu {
 		model.GPULayers = -1
 	}
-	if m.model != "" {
+	demo, err := assets.Demo{}, error(nil)
+	if m.model == "" {
+		demo, err = assets.DemoModel()
+	} else if own, ok := assets.Beside(absolute(m.model), absolute(m.mmproj)); ok {
+		demo = own
+	} else {
 		return model, nil
 	}
-	demo, err := assets.DemoModel()
 	if err != nil {
 		return model, &inference.Error{Code: protocol.CodeModelInvalid, Op: "find the built-in model", Err: err}
 	}
+	m.own = demo.Temperature
 	model.Name, model.Path, model.MMProj = demo.Name, demo.Model, demo.MMProj
 	model.ImageMinTokens, model.ImageMaxTokens = demo.ImageMin, demo.ImageMax
 	if model.Context == 0 {
 		model.Context = demo.Context
 	}
 	return model, nil
+}
+
+func absolute(path string) string {
+	if whole, err := filepath.Abs(path); err == nil && path != "" {
+		return whole
+	}
+	return path
 }
 
 // list is a flag that may be given several times.
@@ -89,7 +106,7 @@ func parseAsk(args []string, errOut io.Writer) (askOptions, error) {
 	f.Var(&o.then, "then", "further `QUESTION` in the same conversation; may be given several times")
 	f.IntVar(&o.maxTokens, "max-tokens", inference.DefaultMaxTokens, "longest answer, in `tokens`")
 	f.Float64Var(&o.temperature, "temperature", math.Round(float64(inference.DefaultTemperature)*100)/100,
-		"how freely words are chosen: `T` from 0, always the likeliest, to 2")
+		"how freely words are chosen: `T` from 0, always the likeliest, to 2; the built-in model's own is 0")
 	f.UintVar(&o.seed, "seed", 0, "`number` that makes an answer repeatable; 0 for a new one each time")
 	f.BoolVar(&o.json, "json", false, "print one JSON object at the end instead of the text as it comes")
 	questions, err := parseMixed(f, args)
@@ -117,6 +134,7 @@ func parseAsk(args []string, errOut io.Writer) (askOptions, error) {
 		return usage("--seed must be below 4294967296.")
 	}
 	o.question = questions[0]
+	f.Visit(func(f *flag.Flag) { o.chosenTemperature = o.chosenTemperature || f.Name == "temperature" })
 	return o, nil
 }
 
@@ -175,6 +193,9 @@ func ask(args []string, out, errOut io.Writer) int {
 	}
 	if err != nil {
 		return complain(errOut, err)
+	}
+	if o.own != nil && !o.chosenTemperature {
+		o.temperature = *o.own
 	}
 	pictures, err := openPictures(o.images)
 	if err != nil {
