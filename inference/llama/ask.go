@@ -44,6 +44,11 @@ func (b *Backend) tokenize(ask protocol.Ask, pixels [][]byte) (*prompt, error) {
 	if b.mtmd == 0 {
 		return b.tokenizeText(parts, addBOS)
 	}
+	return b.tokenizeParts(parts, ask.Images, pixels, addBOS)
+}
+
+// tokenizeParts has mtmd turn text and pictures into pieces.
+func (b *Backend) tokenizeParts(parts []part, images []protocol.Image, pixels [][]byte, addBOS bool) (*prompt, error) {
 	p := &prompt{list: mtmd.InputChunksInit()}
 	input := make([]*mtmd.InputPart, 0, len(parts))
 	for _, part := range parts {
@@ -51,7 +56,7 @@ func (b *Backend) tokenize(ask protocol.Ask, pixels [][]byte) (*prompt, error) {
 			input = append(input, mtmd.NewInputTextPart(mtmd.NewInputText(part.text, false, !part.typed)))
 			continue
 		}
-		im := ask.Images[part.image]
+		im := images[part.image]
 		var data uintptr
 		if pixels != nil {
 			data = uintptr(unsafe.Pointer(&pixels[part.image][0]))
@@ -103,10 +108,19 @@ func (b *Backend) flatten(p *prompt) {
 	}
 }
 
-// Count counts tokens without computing anything.
-func (b *Backend) Count(_ context.Context, ask protocol.Ask) (protocol.Counted, error) {
+// Count counts tokens without computing anything. Pictures are counted by the vision tower's own code, so after
+// FreeWorking they bring the tower back.
+func (b *Backend) Count(ctx context.Context, ask protocol.Ask) (protocol.Counted, error) {
 	if err := b.check(ask); err != nil {
 		return protocol.Counted{}, err
+	}
+	stop := watch(ctx)
+	defer stop()
+	if len(ask.Images) > 0 && b.mtmd == 0 {
+		log.reset()
+		if err := b.loadMMProj(); err != nil {
+			return protocol.Counted{}, unlessCancelled(ctx, err)
+		}
 	}
 	p, err := b.tokenize(ask, nil)
 	if err != nil {
@@ -123,14 +137,22 @@ func (b *Backend) Count(_ context.Context, ask protocol.Ask) (protocol.Counted, 
 	return out, nil
 }
 
+// unlessCancelled is err, unless ctx ended: then that is why.
+func unlessCancelled(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	return err
+}
+
 // check refuses what needs no tokenizing to be refused.
 func (b *Backend) check(ask protocol.Ask) error {
 	switch {
-	case b.lctx == 0:
+	case b.model == 0:
 		return &worker.Failure{Code: protocol.CodeNoModel, Op: "ask"}
 	case len(ask.Messages) == 0:
 		return &worker.Failure{Code: protocol.CodeEmptyPrompt, Op: "ask"}
-	case len(ask.Images) > 0 && b.mtmd == 0:
+	case len(ask.Images) > 0 && b.asked.MMProj == "":
 		return &worker.Failure{Code: protocol.CodeNoVision, Op: "ask", Detail: b.loaded.Name + " was opened without mmproj"}
 	}
 	n := 0
@@ -173,6 +195,8 @@ type run struct {
 	out   worker.Sink
 	start time.Time
 	stats protocol.Stats
+	kept  int            // tokens of the prompt that the KV cache held
+	stage protocol.Stage // the last that was told
 }
 
 // Ask answers. The KV cache keeps what it can of earlier requests, and of this one, also when it is cancelled.
@@ -187,6 +211,10 @@ func (b *Backend) Ask(ctx context.Context, ask protocol.Ask, blob []byte, out wo
 	}
 	stop := watch(ctx)
 	defer stop()
+	log.reset()
+	if err := r.prepare(ctx); err != nil {
+		return protocol.Done{}, err
+	}
 	p, err := b.tokenize(ask, pixels)
 	if err != nil {
 		return protocol.Done{}, err
@@ -199,9 +227,36 @@ func (b *Backend) Ask(ctx context.Context, ask protocol.Ask, blob []byte, out wo
 	if err != nil {
 		return protocol.Done{}, err
 	}
-	r.stats.ContextUsed, _, _ = extent(b.held)
+	r.stats.ContextUsed, _, _ = extent(b.cached)
 	r.stats.ContextTotal = int(llama.NCtx(b.lctx))
+	r.stats.Memory = b.held.list()
 	return protocol.Done{ID: ask.ID, Stop: reason, Stats: r.stats}, nil
+}
+
+// prepare makes again what FreeWorking gave up, as far as this request needs it: without pictures the vision tower stays
+// away.
+func (r *run) prepare(ctx context.Context) error {
+	eyes := len(r.ask.Images) > 0
+	missing := 0
+	if eyes && r.b.mtmd == 0 {
+		missing++
+	}
+	if r.b.lctx == 0 {
+		missing++
+	}
+	if missing == 0 {
+		return ctx.Err()
+	}
+	done := 0
+	err := r.b.ensure(ctx, eyes, func(stage protocol.Stage) {
+		r.progress(protocol.PhasePrepare, done, missing, stage)
+		done++
+	})
+	r.stats.PrepareMillis = millis(time.Since(r.start))
+	if err != nil {
+		return unlessCancelled(ctx, err)
+	}
+	return nil
 }
 
 // prefill brings the KV cache to hold exactly the prompt.
@@ -216,6 +271,7 @@ func (r *run) prefill(ctx context.Context, p *prompt) error {
 	}
 	keep := b.keepPrefix(p.pieces)
 	keptCells, keptImages, _ := extent(p.pieces[:keep])
+	r.kept = keptCells
 	r.stats.PromptTokens, r.stats.ReusedTokens = total, keptCells
 	for _, piece := range p.pieces {
 		if piece.image != "" {
@@ -228,12 +284,17 @@ func (r *run) prefill(ctx context.Context, p *prompt) error {
 	encoded := 0
 	for i := keep; i < len(p.pieces); {
 		if p.pieces[i].image != "" {
-			r.progress(protocol.PhaseEncode, encoded, encode)
-			if err := r.image(ctx, p.chunks[i], p.pieces[i]); err != nil {
+			r.progress(protocol.PhaseEncode, encoded, encode, protocol.StageEncode)
+			embd, err := r.encode(ctx, p.chunks[i], p.pieces[i])
+			if err != nil {
 				return err
 			}
 			encoded++
-			r.progress(protocol.PhaseEncode, encoded, encode)
+			r.progress(protocol.PhaseEncode, encoded, encode, protocol.StageDecode)
+			if err := r.image(ctx, p.chunks[i], p.pieces[i], embd); err != nil {
+				return err
+			}
+			r.prompted()
 			i++
 			continue
 		}
@@ -241,22 +302,24 @@ func (r *run) prefill(ctx context.Context, p *prompt) error {
 		for end < len(p.pieces) && p.pieces[end].image == "" && end-i < int(b.params.NUbatch) {
 			end++
 		}
+		if r.stage != protocol.StageDecode {
+			r.prompted()
+		}
 		if err := r.text(ctx, p.pieces[i:end], end == len(p.pieces)); err != nil {
 			return err
 		}
+		r.prompted()
 		i = end
-		held, _, _ := extent(b.held)
-		r.progress(protocol.PhasePrompt, held-keptCells, total-keptCells)
 	}
-	r.stats.PromptMillis = millis(time.Since(r.start)) - r.stats.EncodeMillis
+	r.stats.PromptMillis = millis(time.Since(r.start)) - r.stats.EncodeMillis - r.stats.PrepareMillis
 	return nil
 }
 
 // keepPrefix drops from the KV cache what is not the prompt's beginning, and says how many pieces are left.
 func (b *Backend) keepPrefix(want []piece) int {
-	keep := commonPrefix(b.held, want)
-	if keep < len(b.held) {
-		_, _, end := extent(b.held[:keep])
+	keep := commonPrefix(b.cached, want)
+	if keep < len(b.cached) {
+		_, _, end := extent(b.cached[:keep])
 		mem, _ := llama.GetMemory(b.lctx)
 		if ok, err := llama.MemorySeqRm(mem, 0, end, -1); err != nil || !ok {
 			// Recurrent and hybrid models cannot go back halfway.
@@ -264,7 +327,7 @@ func (b *Backend) keepPrefix(want []piece) int {
 			keep = 0
 		}
 	}
-	b.held = b.held[:keep]
+	b.cached = b.cached[:keep]
 	return keep
 }
 
@@ -277,37 +340,56 @@ func (r *run) text(ctx context.Context, pieces []piece, last bool) error {
 	for i, p := range pieces {
 		tokens[i] = p.token
 	}
-	_, _, pos := extent(r.b.held)
+	_, _, pos := extent(r.b.cached)
 	if err := r.decode(ctx, tokenBatch(tokens, pos, last), pos); err != nil {
 		return err
 	}
-	r.b.held = append(r.b.held, pieces...)
+	r.b.cached = append(r.b.cached, pieces...)
 	return nil
 }
 
-// image encodes a picture and decodes its embeddings, slice by slice.
-func (r *run) image(ctx context.Context, chunk mtmd.InputChunk, p piece) error {
+// encode runs a picture through the vision tower. The result lives until the next picture is encoded.
+func (r *run) encode(ctx context.Context, chunk mtmd.InputChunk, p piece) ([]float32, error) {
+	begin := time.Now()
+	if err := r.b.encode(ctx, chunk); err != nil {
+		return nil, err
+	}
+	embd, err := mtmd.GetOutputEmbd(r.b.mtmd, int32(p.cells*int(llama.ModelNEmbdInp(r.b.model))))
+	if err != nil {
+		return nil, encodeFailure(err)
+	}
+	r.stats.EncodeMillis += millis(time.Since(begin))
+	return embd, nil
+}
+
+func (b *Backend) encode(ctx context.Context, chunk mtmd.InputChunk) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	b := r.b
-	width := int(llama.ModelNEmbdInp(b.model))
-	begin := time.Now()
 	encodeNodes = 0
 	err := mtmd.EncodeChunk(b.mtmd, chunk)
-	if ctx.Err() != nil {
+	b.measureEncode()
+	switch {
+	case ctx.Err() != nil:
 		return ctx.Err() // mtmd says success also when the callback ended the graph: the embeddings are worthless
+	case err != nil:
+		return encodeFailure(err)
 	}
-	if err != nil {
-		return &worker.Failure{Code: protocol.CodeBadImage, Op: "encode the picture", Detail: err.Error()}
-	}
-	embd, err := mtmd.GetOutputEmbd(b.mtmd, int32(p.cells*width))
-	if err != nil {
-		return &worker.Failure{Code: protocol.CodeBadImage, Op: "encode the picture", Detail: err.Error()}
-	}
-	r.stats.EncodeMillis += millis(time.Since(begin))
+	return nil
+}
 
-	_, _, pos := extent(b.held)
+func encodeFailure(err error) error {
+	return &worker.Failure{
+		Code: log.orMemory(protocol.CodeBadImage), Stage: protocol.StageEncode,
+		Op: "encode the picture", Detail: err.Error() + "\n" + log.tail(),
+	}
+}
+
+// image decodes a picture's embeddings, slice by slice.
+func (r *run) image(ctx context.Context, chunk mtmd.InputChunk, p piece, embd []float32) error {
+	b := r.b
+	width := int(llama.ModelNEmbdInp(b.model))
+	_, _, pos := extent(b.cached)
 	var places []decoderPos
 	if mtmd.DecodeUseMRope(b.mtmd) {
 		places = b.lib.positions(mtmd.InputChunkGetTokensImage(chunk), p.cells, pos)
@@ -319,7 +401,7 @@ func (r *run) image(ctx context.Context, chunk mtmd.InputChunk, p piece) error {
 	if mtmd.DecodeUseNonCausal(b.mtmd, chunk) {
 		if p.cells > step {
 			return &worker.Failure{
-				Code: protocol.CodeBadImage, Op: "decode the picture",
+				Code: protocol.CodeBadImage, Stage: protocol.StageDecode, Op: "decode the picture",
 				Detail: fmt.Sprintf("this model reads a picture in one piece, and its %d tokens are more than n_ubatch (%d)", p.cells, step),
 			}
 		}
@@ -340,7 +422,7 @@ func (r *run) image(ctx context.Context, chunk mtmd.InputChunk, p piece) error {
 			return err
 		}
 	}
-	b.held = append(b.held, p)
+	b.cached = append(b.cached, p)
 	return nil
 }
 
@@ -362,7 +444,7 @@ func (r *run) decode(ctx context.Context, batch *batch, good llama.Pos) error {
 	case -2:
 		code = protocol.CodeOutOfMemory
 	}
-	return &worker.Failure{Code: code, Op: "decode", Detail: fmt.Sprintf("llama_decode returned %d\n%s", result, log.tail())}
+	return &worker.Failure{Code: code, Stage: protocol.StageDecode, Op: "decode", Detail: fmt.Sprintf("llama_decode returned %d\n%s", result, log.tail())}
 }
 
 // forget drops everything from position pos on, which held does not count.
@@ -370,7 +452,7 @@ func (b *Backend) forget(pos llama.Pos) {
 	mem, _ := llama.GetMemory(b.lctx)
 	if ok, err := llama.MemorySeqRm(mem, 0, pos, -1); err != nil || !ok {
 		llama.MemoryClear(mem, true)
-		b.held = nil
+		b.cached = nil
 	}
 }
 
@@ -390,7 +472,7 @@ func (r *run) generate(ctx context.Context) (protocol.StopReason, error) {
 		}
 		return reason, nil
 	}
-	used, _, pos := extent(b.held)
+	used, _, pos := extent(b.cached)
 	for room := int(llama.NCtx(b.lctx)) - used; ; room-- {
 		if err := ctx.Err(); err != nil {
 			return "", err
@@ -416,7 +498,7 @@ func (r *run) generate(ctx context.Context) (protocol.StopReason, error) {
 		if err := r.decode(ctx, tokenBatch([]llama.Token{token}, pos, true), pos); err != nil {
 			return "", err
 		}
-		b.held = append(b.held, piece{token: token, cells: 1, places: 1})
+		b.cached = append(b.cached, piece{token: token, cells: 1, places: 1})
 		pos++
 	}
 }
@@ -473,8 +555,15 @@ func (p *pending) add(b []byte) string {
 // rest is what never became whole.
 func (p *pending) rest() string { return strings.ToValidUTF8(string(*p), "\uFFFD") }
 
-func (r *run) progress(phase protocol.Phase, done, total int) {
-	r.out.Progress(protocol.Progress{ID: r.ask.ID, Phase: phase, Done: done, Total: total})
+// prompted tells how much of the prompt is decoded.
+func (r *run) prompted() {
+	cells, _, _ := extent(r.b.cached)
+	r.progress(protocol.PhasePrompt, cells-r.kept, r.stats.PromptTokens-r.kept, protocol.StageDecode)
+}
+
+func (r *run) progress(phase protocol.Phase, done, total int, stage protocol.Stage) {
+	r.stage = stage
+	r.out.Progress(protocol.Progress{ID: r.ask.ID, Phase: phase, Done: done, Total: total, Stage: stage})
 }
 
 func millis(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"time"
+	"unsafe"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
 	"github.com/hybridgroup/yzma/pkg/mtmd"
@@ -27,6 +28,8 @@ const (
 	// defaultBatch is llama.cpp's own n_ubatch. A slice this long is the step in which a prompt can be cancelled
 	// where the device does not honour the abort callback.
 	defaultBatch = 512
+	// loadSteps is how finely the progress of a load is told.
+	loadSteps = 1000
 )
 
 // Backend is one model in one context. It implements worker.Backend.
@@ -36,12 +39,17 @@ type Backend struct {
 
 	model    llama.Model
 	vocab    llama.Vocab
-	lctx     llama.Context
-	mtmd     mtmd.Context // 0 for a model without eyes
 	template *chatTemplate
-	params   llama.ContextParams
+	asked    protocol.Load // how the open model was asked for, the range of picture tokens filled in
 	loaded   protocol.Loaded
-	held     []piece // what the KV cache holds
+
+	// FreeWorking frees these, and ensure makes them again.
+	lctx   llama.Context
+	params llama.ContextParams // of lctx
+	mtmd   mtmd.Context        // 0 also for a model without eyes
+	cached []piece             // what the KV cache holds
+
+	held ledger // the memory that is held
 
 	// shiftPositions is for the test that proves that positions matter; nil otherwise.
 	shiftPositions func([]decoderPos)
@@ -77,7 +85,7 @@ func (b *Backend) Load(ctx context.Context, l protocol.Load, progress func(proto
 	stop := watch(ctx)
 	defer stop()
 	start := time.Now()
-	if err := b.load(l, progress); err != nil {
+	if err := b.load(ctx, l, progress); err != nil {
 		b.Close()
 		if ctx.Err() != nil {
 			return protocol.Loaded{}, ctx.Err()
@@ -85,6 +93,7 @@ func (b *Backend) Load(ctx context.Context, l protocol.Load, progress func(proto
 		return protocol.Loaded{}, err
 	}
 	b.loaded.LoadMillis = time.Since(start).Milliseconds()
+	b.loaded.Memory = b.held.list()
 	return b.loaded, nil
 }
 
@@ -94,17 +103,22 @@ func watch(ctx context.Context) (stop func()) {
 	return func() { running.Store(nil) }
 }
 
-func (b *Backend) load(l protocol.Load, progress func(protocol.Progress)) error {
+func (b *Backend) load(ctx context.Context, l protocol.Load, progress func(protocol.Progress)) error {
+	if l.MMProj != "" {
+		l = limitPictures(l)
+	}
 	if err := b.loadModel(l, progress); err != nil {
 		return err
 	}
-	if l.MMProj != "" {
-		l = limitPictures(l)
-		if err := b.loadMMProj(l); err != nil {
-			return err
-		}
+	b.asked = l
+	var err error
+	if b.params, err = contextParams(b.model, l); err != nil {
+		return err
 	}
-	if err := b.newContext(l); err != nil {
+	enter := func(stage protocol.Stage) {
+		progress(protocol.Progress{Phase: protocol.PhaseLoad, Done: loadSteps, Total: loadSteps, Stage: stage})
+	}
+	if err := b.ensure(ctx, l.MMProj != "", enter); err != nil {
 		return err
 	}
 	bos, eos := llama.VocabBOS(b.vocab), llama.VocabEOS(b.vocab)
@@ -114,25 +128,56 @@ func (b *Backend) load(l protocol.Load, progress func(protocol.Progress)) error 
 	}
 	b.template = t
 	b.describe(l)
+	if l.Calibrate && b.mtmd != 0 {
+		enter(protocol.StageEncode)
+		return b.calibrate(ctx)
+	}
 	return nil
+}
+
+// ensure makes what a request needs and is not there: after a load began, and after FreeWorking. What it made before it
+// failed stays, and another try goes on from there. enter is told each stage before it begins.
+func (b *Backend) ensure(ctx context.Context, eyes bool, enter func(protocol.Stage)) error {
+	if eyes && b.mtmd == 0 {
+		enter(protocol.StageLoadVision)
+		if err := b.loadMMProj(); err != nil {
+			return err
+		}
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if b.lctx == 0 {
+		enter(protocol.StageCreateContext)
+		if err := b.createContext(); err != nil {
+			return err
+		}
+	}
+	return ctx.Err()
 }
 
 func (b *Backend) loadModel(l protocol.Load, progress func(protocol.Progress)) error {
 	fail := func(code protocol.Code, detail string) error {
-		return &worker.Failure{Code: log.orMemory(code), Op: "load model " + filepath.Base(l.Model), Detail: detail + "\n" + log.tail()}
-	}
-	p := llama.ModelDefaultParams()
-	p.NGpuLayers = gpuLayers(l)
-	last := -1
-	onLoad = func(f float32) {
-		if n := int(f * 1000); n != last {
-			last = n
-			progress(protocol.Progress{Phase: protocol.PhaseLoad, Done: n, Total: 1000})
+		return &worker.Failure{
+			Code: log.orMemory(code), Stage: protocol.StageLoadWeights,
+			Op: "load model " + filepath.Base(l.Model), Detail: detail + "\n" + log.tail(),
 		}
 	}
+	p := modelParams(l)
+	last := -1
+	onLoad = func(f float32) {
+		if n := int(f * loadSteps); n != last {
+			last = n
+			progress(protocol.Progress{Phase: protocol.PhaseLoad, Done: n, Total: loadSteps, Stage: protocol.StageLoadWeights})
+		}
+	}
+	onLoad(0)
 	defer func() { onLoad = nil }()
-	p.ProgressCallback = callbacks.modelLoad
-	model, err := llama.ModelLoadFromFile(l.Model, p)
+	var model llama.Model
+	told, err := log.during(func() (err error) {
+		model, err = llama.ModelLoadFromFile(l.Model, p)
+		return err
+	})
 	if err != nil || model == 0 {
 		if err == nil {
 			err = errors.New("llama.cpp refused the file")
@@ -140,6 +185,7 @@ func (b *Backend) loadModel(l protocol.Load, progress func(protocol.Progress)) e
 		return fail(protocol.CodeModelInvalid, err.Error())
 	}
 	b.model = model
+	b.held = told.taken()
 	b.vocab = llama.ModelGetVocab(model)
 	if !llama.ModelHasDecoder(model) {
 		return fail(protocol.CodeModelInvalid, "it has no decoder, so it cannot write answers")
@@ -147,26 +193,45 @@ func (b *Backend) loadModel(l protocol.Load, progress func(protocol.Progress)) e
 	return nil
 }
 
-// gpuLayers translates the protocol's figure (0 all, below none) to llama.cpp's.
-func gpuLayers(l protocol.Load) int32 {
+// noDevices is an empty list of devices for llama.cpp, which ends it at a null.
+var noDevices [1]llama.GGMLBackendDevice
+
+// modelParams translates where the layers go: the protocol's figure is 0 for all on the GPU, below 0 for none. With none,
+// the GPU is left out altogether: llama.cpp would otherwise still make a CUDA context and lend the GPU large products.
+func modelParams(l protocol.Load) llama.ModelParams {
+	p := llama.ModelDefaultParams()
+	p.ProgressCallback = callbacks.modelLoad
 	switch {
 	case l.GPULayers < 0:
-		return 0
+		p.NGpuLayers = 0
+		p.Devices = uintptr(unsafe.Pointer(&noDevices))
 	case l.GPULayers == 0:
-		return 9999
+		p.NGpuLayers = 9999
+	default:
+		p.NGpuLayers = int32(l.GPULayers)
 	}
-	return int32(l.GPULayers)
+	return p
 }
 
-func (b *Backend) loadMMProj(l protocol.Load) error {
+// visionDevice is where the vision tower goes: ggml's name of the first GPU, or CPU.
+func visionDevice(l protocol.Load) string {
+	if d := gpu(); d != 0 && l.GPULayers >= 0 && !l.MMProjCPU {
+		return llama.GGMLBackendDeviceName(d)
+	}
+	return "CPU"
+}
+
+// loadMMProj opens the projector. It frees what it opened when it fails.
+func (b *Backend) loadMMProj() error {
+	l := b.asked
 	fail := func(detail string) error {
 		return &worker.Failure{
-			Code: log.orMemory(protocol.CodeMMProjInvalid), Op: "load mmproj " + filepath.Base(l.MMProj),
-			Detail: detail + "\n" + log.tail(),
+			Code: log.orMemory(protocol.CodeMMProjInvalid), Stage: protocol.StageLoadVision,
+			Op: "load mmproj " + filepath.Base(l.MMProj), Detail: detail + "\n" + log.tail(),
 		}
 	}
 	p := mtmd.ContextParamsDefault()
-	p.UseGPU = l.GPULayers >= 0
+	p.UseGPU = visionDevice(l) != "CPU"
 	p.PrintTimings = false
 	p.Warmup = false
 	p.Threads = int32(threads(l.Threads))
@@ -174,7 +239,7 @@ func (b *Backend) loadMMProj(l protocol.Load) error {
 	p.ImageMaxTokens = orMinusOne(l.ImageMaxTokens)
 	p.CBEval = callbacks.encode
 	encodeCheck = encodeCheckCPU
-	if p.UseGPU && gpu() != 0 {
+	if p.UseGPU {
 		encodeCheck = encodeCheckGPU
 	}
 	p.ProgressCallback = callbacks.mmprojLoad
@@ -182,9 +247,13 @@ func (b *Backend) loadMMProj(l protocol.Load) error {
 	if err != nil {
 		return fail(err.Error())
 	}
-	b.mtmd = ctx
 	if !mtmd.SupportVision(ctx) {
+		mtmd.Free(ctx)
 		return fail("it has no vision tower")
+	}
+	b.mtmd = ctx
+	if f, err := gguf.Read(l.MMProj); err == nil {
+		b.held.add(protocol.PartVision, visionDevice(l), uint64(f.Weights()))
 	}
 	return nil
 }
@@ -196,10 +265,10 @@ func orMinusOne(n int) int32 {
 	return int32(n)
 }
 
-// newContext creates the KV cache and the compute buffers.
-func (b *Backend) newContext(l protocol.Load) error {
+// contextParams translates what a load wants of the KV cache and of the compute buffers.
+func contextParams(model llama.Model, l protocol.Load) (llama.ContextParams, error) {
 	p := llama.ContextDefaultParams()
-	train := int(llama.ModelNCtxTrain(b.model))
+	train := int(llama.ModelNCtxTrain(model))
 	n := l.Context
 	if n <= 0 {
 		n = defaultContext
@@ -226,23 +295,36 @@ func (b *Backend) newContext(l protocol.Load) error {
 		p.TypeK, p.TypeV = llama.GGMLTypeQ8_0, llama.GGMLTypeQ8_0
 		p.FlashAttentionType = llama.FlashAttentionTypeEnabled
 	default:
-		return &worker.Failure{Code: protocol.CodeInternal, Op: "create context", Detail: "unknown KV cache type " + l.KVType}
+		return p, &worker.Failure{Code: protocol.CodeInternal, Op: "create context", Detail: "unknown KV cache type " + l.KVType}
 	}
-	b.params = p
-	return b.createContext()
+	return p, nil
 }
 
+// createContext makes the KV cache and the compute buffers.
 func (b *Backend) createContext() error {
-	ctx, err := llama.InitFromModel(b.model, b.params)
+	b.cached = nil
+	told, err := log.during(func() (err error) {
+		b.lctx, err = newContext(b.model, b.params)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	for _, m := range told.taken() {
+		b.held.add(m.Part, m.Device, m.Bytes)
+	}
+	return nil
+}
+
+func newContext(model llama.Model, p llama.ContextParams) (llama.Context, error) {
+	ctx, err := llama.InitFromModel(model, p)
 	if err != nil || ctx == 0 {
-		return &worker.Failure{
-			Code: log.orMemory(protocol.CodeModelInvalid), Op: "create context",
-			Detail: fmt.Sprintf("no context of %d tokens could be made\n%s", b.params.NCtx, log.tail()),
+		return 0, &worker.Failure{
+			Code: log.orMemory(protocol.CodeModelInvalid), Stage: protocol.StageCreateContext, Op: "create context",
+			Detail: fmt.Sprintf("no context of %d tokens could be made\n%s", p.NCtx, log.tail()),
 		}
 	}
-	b.lctx = ctx
-	b.held = nil
-	return nil
+	return ctx, nil
 }
 
 func (b *Backend) describe(l protocol.Load) {
@@ -296,44 +378,51 @@ func limitPictures(l protocol.Load) protocol.Load {
 	return l
 }
 
-// Clear frees the context, KV cache and compute buffers with it, and creates it again.
+// Clear empties the KV cache, which frees nothing, or frees all but the model's weights. What was freed is made again by
+// the next request that needs it.
 func (b *Backend) Clear(what protocol.What) (protocol.Cleared, error) {
-	if b.lctx == 0 {
+	if b.model == 0 {
 		return protocol.Cleared{}, &worker.Failure{Code: protocol.CodeNoModel, Op: "clear the cache"}
 	}
 	before, device := b.memory()
-	llama.Free(b.lctx)
-	b.lctx = 0
-	trim()
-	if err := b.createContext(); err != nil {
-		return protocol.Cleared{}, err
+	switch what {
+	case protocol.ForgetCache:
+		if b.lctx != 0 {
+			mem, _ := llama.GetMemory(b.lctx)
+			llama.MemoryClear(mem, true)
+		}
+		b.cached = nil
+	case protocol.FreeWorking:
+		b.freeWorking()
+		trim()
+	default:
+		return protocol.Cleared{}, &worker.Failure{
+			Code: protocol.CodeProtocol, Op: "clear the cache", Detail: fmt.Sprintf("nothing is called %q", what),
+		}
 	}
 	after, _ := b.memory()
-	return protocol.Cleared{What: what, Before: before, After: after, Device: device}, nil
+	return protocol.Cleared{What: what, Before: before, After: after, Device: device, Memory: b.held.list()}, nil
 }
 
-// memory is what is in use: the GPU's, or this process's resident memory without one.
-func (b *Backend) memory() (bytes uint64, device string) {
-	if d := gpu(); d != 0 && b.loaded.Device != "CPU" {
-		free, total := llama.GGMLBackendDeviceMemory(d)
-		return total - free, llama.GGMLBackendDeviceName(d)
-	}
-	return resident(), "resident memory"
-}
-
-// Close frees the model and all that hangs on it.
-func (b *Backend) Close() {
+func (b *Backend) freeWorking() {
 	if b.lctx != 0 {
 		llama.Free(b.lctx)
 	}
 	if b.mtmd != 0 {
 		mtmd.Free(b.mtmd)
 	}
+	b.lctx, b.mtmd, b.cached = 0, 0, nil
+	b.held.drop(protocol.PartVision, protocol.PartKV, protocol.PartCompute, protocol.PartEncode, protocol.PartPool)
+}
+
+// Close frees the model and all that hangs on it.
+func (b *Backend) Close() {
+	b.freeWorking()
 	if b.model != 0 {
 		llama.ModelFree(b.model)
 	}
-	b.lctx, b.mtmd, b.model, b.held, b.template = 0, 0, 0, nil, nil
-	b.loaded = protocol.Loaded{}
+	b.model, b.template, b.held = 0, nil, nil
+	b.loaded, b.asked = protocol.Loaded{}, protocol.Load{}
 }
 
 // tokenText is a token as text, control tokens included.

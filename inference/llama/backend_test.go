@@ -216,23 +216,6 @@ func TestCancelLeavesAGoodCache(t *testing.T) {
 	}
 }
 
-func TestClearThenTheSameAnswer(t *testing.T) {
-	b := backend(t)
-	p := []vision.Prepared{picture(t, "0000.jpg")}
-	want, _, _ := b.must(t, p, "Describe the picture.")
-	cleared, err := b.Clear(protocol.FreeWorking)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if cleared.Before == 0 || cleared.After == 0 || cleared.Device == "" {
-		t.Errorf("cleared: %+v", cleared)
-	}
-	got, done, _ := b.must(t, p, "Describe the picture.")
-	if got != want || done.Stats.ReusedTokens != 0 {
-		t.Errorf("after Clear: %q with %d tokens reused, want %q with none", got, done.Stats.ReusedTokens, want)
-	}
-}
-
 func failure(t *testing.T, err error, code protocol.Code) {
 	t.Helper()
 	var f *worker.Failure

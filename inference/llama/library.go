@@ -34,6 +34,9 @@ type decoderPos struct{ T, X, Y, Z uint32 }
 // library is what this package binds itself, because yzma does not.
 type library struct {
 	imageDecoderPos ffi.Fun // void mtmd_helper_image_get_decoder_pos(const mtmd_image_tokens *, llama_pos, mtmd_decoder_pos *)
+	getSize         ffi.Fun // size_t ggml_backend_buffer_get_size(ggml_backend_buffer_t)
+	getName         ffi.Fun // const char * ggml_backend_buffer_name(ggml_backend_buffer_t)
+	getUsage        ffi.Fun // enum ggml_backend_buffer_usage ggml_backend_buffer_get_usage(ggml_backend_buffer_t)
 }
 
 // The callbacks that llama.cpp calls. Each takes a slot of the process for good, so they are made once and
@@ -151,6 +154,15 @@ func bind(dir string, words func(string)) (*library, error) {
 		return nil, err
 	}
 	lib := &library{}
+	if lib.getSize, err = base.Prep("ggml_backend_buffer_get_size", &ffi.TypeUint64, &ffi.TypePointer); err != nil {
+		return nil, err
+	}
+	if lib.getName, err = base.Prep("ggml_backend_buffer_name", &ffi.TypePointer, &ffi.TypePointer); err != nil {
+		return nil, err
+	}
+	if lib.getUsage, err = base.Prep("ggml_backend_buffer_get_usage", &ffi.TypeSint32, &ffi.TypePointer); err != nil {
+		return nil, err
+	}
 	lib.imageDecoderPos, err = mt.Prep("mtmd_helper_image_get_decoder_pos", &ffi.TypeVoid,
 		&ffi.TypePointer, &ffi.TypeSint32, &ffi.TypePointer)
 	return lib, err
@@ -182,8 +194,9 @@ var (
 
 // encodeProgress is asked before each node whether it wants to see it (ask), and shown those that it wanted.
 // False, when shown, ends the graph.
-func encodeProgress(_ uintptr, ask bool, _ uintptr) bool {
+func encodeProgress(node *tensor, ask bool, _ uintptr) bool {
 	if ask {
+		note(node)
 		encodeNodes++
 		return encodeNodes%encodeCheck == 0
 	}
@@ -198,6 +211,27 @@ func (l *library) positions(tokens mtmd.ImageTokens, n int, pos0 llama.Pos) []de
 	l.imageDecoderPos.Call(nil, unsafe.Pointer(&tokens), unsafe.Pointer(&pos0), unsafe.Pointer(&p))
 	runtime.KeepAlive(out)
 	return out
+}
+
+// usageCompute is GGML_BACKEND_BUFFER_USAGE_COMPUTE: scratch space of a graph.
+const usageCompute = 2
+
+func (l *library) bufferSize(buffer uintptr) uint64 {
+	var n ffi.Arg
+	l.getSize.Call(unsafe.Pointer(&n), unsafe.Pointer(&buffer))
+	return uint64(n)
+}
+
+func (l *library) bufferName(buffer uintptr) string {
+	var name *byte
+	l.getName.Call(unsafe.Pointer(&name), unsafe.Pointer(&buffer))
+	return goString(name)
+}
+
+func (l *library) bufferUsage(buffer uintptr) int32 {
+	var n ffi.Arg
+	l.getUsage.Call(unsafe.Pointer(&n), unsafe.Pointer(&buffer))
+	return int32(n)
 }
 
 // devices lists what ggml computes on.

@@ -10,8 +10,10 @@ import (
 
 // logTail keeps the last warnings and errors of llama.cpp: they say why something failed.
 type logTail struct {
-	mu    sync.Mutex // llama.cpp logs from its own threads as well
-	lines []string
+	mu     sync.Mutex // llama.cpp logs from its own threads as well
+	lines  []string
+	layout *layout // told every line while something is made; nil otherwise
+	line   string  // for layout: what has come of a line that is not yet whole
 }
 
 const logLines = 20
@@ -27,6 +29,7 @@ const (
 // add writes all but debugging to standard error, which the service keeps, and remembers what matters. That pinned host
 // memory could not be had does not: ggml goes on with ordinary memory.
 func (l *logTail) add(level int32, text string) {
+	l.listen(text)
 	if level == levelDebug {
 		return
 	}
@@ -40,6 +43,38 @@ func (l *logTail) add(level int32, text string) {
 	if len(l.lines) > logLines {
 		l.lines = l.lines[len(l.lines)-logLines:]
 	}
+}
+
+// listen gives whole lines to the layout.
+func (l *logTail) listen(text string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.layout == nil {
+		return
+	}
+	l.line += text
+	for {
+		line, rest, whole := strings.Cut(l.line, "\n")
+		if !whole {
+			return
+		}
+		l.line = rest
+		l.layout.line(line)
+	}
+}
+
+// during runs f and says what the log told about memory meanwhile.
+func (l *logTail) during(f func() error) (*layout, error) {
+	told := &layout{}
+	l.mu.Lock()
+	l.layout, l.line = told, ""
+	l.mu.Unlock()
+	defer func() {
+		l.mu.Lock()
+		l.layout = nil
+		l.mu.Unlock()
+	}()
+	return told, f()
 }
 
 func (l *logTail) tail() string {
