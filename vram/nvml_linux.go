@@ -5,6 +5,8 @@ package vram
 import (
 	"fmt"
 	"math"
+	"os"
+	"strings"
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
 )
@@ -12,10 +14,9 @@ import (
 // OpenNVML loads libnvidia-ml.so.1 and starts NVML. Its error, and that of Read, is a sentence for people that says
 // what is missing and what to do about it.
 //
-// A card that does not tell one figure (a laptop's power, an old card's utilization) is still read: see GPU. A card
-// that does not tell its memory has a Total of 0. Reading needs no CUDA context and takes no GPU memory.
-//
-// The Source belongs to one goroutine at a time.
+// A card that does not tell one figure (a laptop's power, an old card's utilization) is still read: see GPU. Reading
+// needs no CUDA context and takes no GPU memory. A process should have one such Source open at a time, since go-nvml
+// keeps its function table in variables of its package; Look and Monitor share one.
 func OpenNVML() (Source, error) {
 	lib := nvml.New()
 	if code := lib.Init(); code != nvml.SUCCESS {
@@ -29,7 +30,7 @@ type nvmlSource struct {
 	symbols map[string]bool // what this driver's library has
 }
 
-// Read implements Source. A card that fell off the bus is left out as long as another one answers.
+// Read implements Source. Of several cards one that fell off the bus is left out; the error then names it.
 func (s *nvmlSource) Read() (driver string, gpus []GPU, err error) {
 	driver, _ = s.lib.SystemGetDriverVersion()
 	count, code := s.lib.DeviceGetCount()
@@ -40,31 +41,33 @@ func (s *nvmlSource) Read() (driver string, gpus []GPU, err error) {
 		gpu, code := s.readGPU(i)
 		if code != nvml.SUCCESS {
 			err = sentence(code)
+			if count > 1 {
+				err = missing(fmt.Sprintf("GPU %d cannot be read. %s", i, err))
+			}
 			continue
 		}
 		gpus = append(gpus, gpu)
 	}
-	if len(gpus) > 0 {
-		return driver, gpus, nil
-	}
-	if err == nil {
+	if count == 0 {
 		err = errNoCard
 	}
-	return driver, nil, err
+	return driver, gpus, err
 }
 
 // Close implements Source.
 func (s *nvmlSource) Close() { s.lib.Shutdown() }
 
 func (s *nvmlSource) readGPU(index int) (GPU, nvml.Return) {
-	gpu := GPU{Index: index, Utilization: -1, Temperature: -1, Power: -1}
+	gpu := GPU{Index: index, Utilization: -1, Temperature: -1, Power: -1, PowerLimit: -1}
 	device, code := s.lib.DeviceGetHandleByIndex(index)
 	if code != nvml.SUCCESS {
 		return gpu, code
 	}
-	if code := s.readMemory(device, &gpu); fatal(code) {
+	code = s.readMemory(device, &gpu)
+	if fatal(code) {
 		return gpu, code
 	}
+	gpu.Note = s.note(device, code)
 	if name, code := device.GetName(); code == nvml.SUCCESS {
 		gpu.Name = name
 	}
@@ -86,8 +89,34 @@ func (s *nvmlSource) readGPU(index int) (GPU, nvml.Return) {
 			gpu.Power = int(milliwatts)
 		}
 	}
+	if s.has("nvmlDeviceGetEnforcedPowerLimit") {
+		if milliwatts, code := device.GetEnforcedPowerLimit(); code == nvml.SUCCESS {
+			gpu.PowerLimit = int(milliwatts)
+		}
+	}
 	gpu.Processes = s.processes(device)
 	return gpu, nvml.SUCCESS
+}
+
+// note says what is special about a card's figures; code is how reading its memory went.
+func (s *nvmlSource) note(device nvml.Device, code nvml.Return) string {
+	var notes []string
+	switch code {
+	case nvml.SUCCESS:
+	case nvml.ERROR_NO_PERMISSION:
+		notes = append(notes, "This user may not read the card's memory. Ask the machine's administrator for access to it.")
+	case nvml.ERROR_NOT_SUPPORTED:
+		notes = append(notes, "This card does not tell how its memory is used.")
+	default:
+		notes = append(notes, fmt.Sprintf("The card's memory cannot be read now (NVML error %d).", int(code)))
+	}
+	if s.has("nvmlDeviceGetMigMode") {
+		if mode, _, code := device.GetMigMode(); code == nvml.SUCCESS && mode == nvml.DEVICE_MIG_ENABLE {
+			notes = append(notes, "This card is divided into parts (MIG). The figures are of the whole card; "+
+				"the engine runs in one part, which has less memory.")
+		}
+	}
+	return strings.Join(notes, " ")
 }
 
 // readMemory prefers the second version of the call, which tells the driver's own share apart.
@@ -133,7 +162,17 @@ func (s *nvmlSource) processes(device nvml.Device) []Process {
 			}
 		}
 	}
-	return mergeByPID(merged)
+	merged = mergeByPID(merged)
+	for i := range merged {
+		merged[i].Name = programName(merged[i].PID)
+	}
+	return merged
+}
+
+// programName is what the kernel calls a process, without what would break a line of text.
+func programName(pid int) string {
+	name, _ := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid)) // of another user's process it may be hidden
+	return strings.Join(strings.Fields(strings.ToValidUTF8(string(name), "")), " ")
 }
 
 // has reports whether the driver's library has a function. Calling one that it lacks would end this process.
@@ -163,17 +202,17 @@ func fatal(code nvml.Return) bool {
 	return false
 }
 
-const errNoCard = missing("The NVIDIA driver is running but sees no card. " +
+const errNoCard = absent("The NVIDIA driver is running but sees no card. " +
 	"Check that the card is seated and powered, or switched on in the laptop's graphics settings.")
 
 // sentence never asks the library for its own words: after a failed start it may not be there any more.
 func sentence(code nvml.Return) error {
 	switch code {
 	case nvml.ERROR_LIBRARY_NOT_FOUND:
-		return missing("No NVIDIA driver was found (libnvidia-ml.so.1 is missing). " +
+		return absent("No NVIDIA driver was found (libnvidia-ml.so.1 is missing). " +
 			"With an NVIDIA card in this machine, install its driver to see the card's memory here.")
 	case nvml.ERROR_DRIVER_NOT_LOADED:
-		return missing("The NVIDIA driver is installed but not running. " +
+		return absent("The NVIDIA driver is installed but not running. " +
 			"Restart the machine; if that does not help, install the driver again.")
 	case nvml.ERROR_LIB_RM_VERSION_MISMATCH:
 		return missing("The NVIDIA driver was updated while it was running, so its parts no longer match. " +

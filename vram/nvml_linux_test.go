@@ -3,14 +3,19 @@
 package vram
 
 import (
+	"bufio"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 )
 
 // The dynamic loader reads LD_LIBRARY_PATH when a process starts, so the readings are taken by this test binary
@@ -27,6 +32,10 @@ type look struct {
 func TestMain(m *testing.M) {
 	if reads, _ := strconv.Atoi(os.Getenv(childEnv)); reads > 0 {
 		child(reads)
+		return
+	}
+	if os.Getenv(watchEnv) != "" {
+		watchingChild()
 		return
 	}
 	code := m.Run()
@@ -123,11 +132,12 @@ func TestReadsAScriptedCurveOfTwoCards(t *testing.T) {
 	looks := play(t, oneCard+`
 gpu GPU-bbbb NVIDIA GeForce GTX 1060
 mem 1 3072 10 3000 62 0 35 5000
+limit 0 75000
 step
-proc 0 C 100 500   # computes
-proc 0 G 100 500   # and draws: one program
-proc 0 G 7 120
-proc 0 G 8 -1      # share not told
+proc 0 C 4194306 500   # computes (above the highest number of a process, so that it has no name)
+proc 0 G 4194306 500   # and draws: one program
+proc 0 G 4194305 120
+proc 0 G 8 -1          # share not told
 step
 mem 0 6144 4200 1800 144 97 68 55000
 step
@@ -140,8 +150,8 @@ mem 0 6144 810 5190 144 2 60 10000
 	want := GPU{
 		Name: "NVIDIA GeForce RTX 3050 Laptop GPU", UUID: "GPU-aaaa",
 		Total: 6144 * mib, Used: 800 * mib, Free: 5200 * mib, Reserved: 144 * mib,
-		Utilization: 0, Temperature: 41, Power: 9000,
-		Processes: []Process{{7, 120 * mib}, {100, 500 * mib}},
+		Utilization: 0, Temperature: 41, Power: 9000, PowerLimit: 75000,
+		Processes: []Process{{PID: 4194305, Used: 120 * mib}, {PID: 4194306, Used: 500 * mib}},
 	}
 	if got := fmt.Sprintf("%+v", first[0]); got != fmt.Sprintf("%+v", want) {
 		t.Errorf("first card:\n got %s\nwant %+v", got, want)
@@ -209,8 +219,8 @@ fail nvmlDeviceGetGraphicsRunningProcesses 3
 }
 
 func TestOneListOfProcessesIsEnough(t *testing.T) {
-	l := play(t, oneCard+"proc 0 G 7 120\nfail nvmlDeviceGetComputeRunningProcesses 4\n", 1)[0]
-	if len(l.GPUs) != 1 || fmt.Sprint(l.GPUs[0].Processes) != fmt.Sprint([]Process{{7, 120 * mib}}) {
+	l := play(t, oneCard+"proc 0 G 4194305 120\nfail nvmlDeviceGetComputeRunningProcesses 4\n", 1)[0]
+	if len(l.GPUs) != 1 || fmt.Sprint(l.GPUs[0].Processes) != fmt.Sprint([]Process{{PID: 4194305, Used: 120 * mib}}) {
 		t.Errorf("%+v", l)
 	}
 }
@@ -238,7 +248,8 @@ gpu GPU-bbbb Second
 mem 1 3072 10 3000 62 0 35 5000
 fail nvmlDeviceGetHandleByIndex 15 0
 `, 1)[0]
-	if l.Err != "" || len(l.GPUs) != 1 || l.GPUs[0].Index != 1 || l.GPUs[0].Name != "Second" {
+	if !strings.Contains(l.Err, "GPU 0 cannot be read. The graphics card has stopped answering") ||
+		len(l.GPUs) != 1 || l.GPUs[0].Index != 1 || l.GPUs[0].Name != "Second" {
 		t.Errorf("%+v", l)
 	}
 }
@@ -260,6 +271,172 @@ func TestFailuresAreSentencesWithACure(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func TestCurve(t *testing.T) {
+	looks := play(t, oneCard+`
+curve 0 800 3000 5900
+step
+proc 0 C 4194305 5000  # another program takes memory
+mem 0 6144 5950 50 144 9 50 20000
+curve 0 5960
+`, 6)
+	for i, want := range []struct{ used, free, others uint64 }{
+		{800, 5200, 0}, {3000, 3000, 0}, {5900, 100, 0}, {5950, 50, 5000}, {5960, 40, 0}, {5960, 40, 0},
+	} {
+		g := looks[i].GPUs[0]
+		others, _ := g.Of(4194305)
+		if g.Used != want.used*mib || g.Free != want.free*mib || others != want.others*mib || g.Reserved != 144*mib {
+			t.Errorf("look %d: %+v, want %+v", i, g, want)
+		}
+	}
+	if g := looks[4].GPUs[0]; g.Power != 20000 {
+		t.Errorf("a curve loses the other figures: %+v", g)
+	}
+	slow := play(t, "clock 3600000\n"+oneCard+"curve 0 800 3000", 3)
+	if used := slow[2].GPUs[0].Used; used != 800*mib {
+		t.Errorf("%d MiB used: the steps follow the looks in spite of the clock", used/mib)
+	}
+}
+
+func TestProgramsHaveNames(t *testing.T) {
+	g := play(t, oneCard+"proc 0 C self 300\nproc 0 C 4194305 5\n", 1)[0].GPUs[0]
+	if len(g.Processes) != 2 {
+		t.Fatalf("%+v", g)
+	}
+	want := filepath.Base(os.Args[0])
+	want = want[:min(len(want), 15)] // all that the kernel keeps
+	if p := g.Processes[0]; p.Name != want || p.Used != 300*mib {
+		t.Errorf("%+v is not %q", p, want)
+	}
+	if p := g.Processes[1]; p.Name != "" {
+		t.Errorf("a name out of nowhere: %+v", p)
+	}
+	if used, known := g.Of(g.Processes[0].PID); used != 300*mib || !known {
+		t.Errorf("of a program: %d, %v", used, known)
+	}
+	if used, known := g.Of(1); used != 0 || known {
+		t.Errorf("of another: %d, %v", used, known)
+	}
+}
+
+func TestSpecialCardsSayWhatIsSpecial(t *testing.T) {
+	for name, c := range map[string]struct{ script, want string }{
+		"ordinary":      {oneCard, ""},
+		"divided":       {oneCard + "mig 0", "divided into parts (MIG). The figures are of the whole card"},
+		"divided, shut": {oneCard + "mig 0\nfail nvmlDeviceGetMemoryInfo_v2 4\nfail nvmlDeviceGetMemoryInfo 4", "This user may not read the card's memory"},
+		"shut":          {oneCard + "fail nvmlDeviceGetMemoryInfo_v2 4\nfail nvmlDeviceGetMemoryInfo 4", "Ask the machine's administrator"},
+		"silent":        {oneCard + "fail nvmlDeviceGetMemoryInfo_v2 3\nfail nvmlDeviceGetMemoryInfo 3", "does not tell how its memory is used"},
+		"odd":           {oneCard + "fail nvmlDeviceGetMemoryInfo_v2 10\nfail nvmlDeviceGetMemoryInfo 10", "NVML error 10"},
+	} {
+		l := play(t, c.script, 1)[0]
+		if l.Err != "" || len(l.GPUs) != 1 || !strings.Contains(l.GPUs[0].Note, c.want) || (c.want == "" && l.GPUs[0].Note != "") {
+			t.Errorf("%s: %+v", name, l)
+		}
+	}
+}
+
+// watchEnv makes a child watch the shared session, and look at it once a line comes, until its input ends.
+const watchEnv = "GALAGO_VRAM_TEST_WATCH"
+
+// news is a line of that child.
+type news struct {
+	Reading *Reading
+	Look    *Card
+	Err     string
+}
+
+func watchingChild() {
+	var mu sync.Mutex // owns out
+	out := json.NewEncoder(os.Stdout)
+	print := func(n news) {
+		mu.Lock()
+		defer mu.Unlock()
+		out.Encode(n)
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	done := Monitor{Tell: func(r Reading) { print(news{Reading: &r}) }}.Start(ctx)
+	for in := bufio.NewScanner(os.Stdin); in.Scan(); {
+		card, err := Look(ctx, in.Text())
+		n := news{Look: &card}
+		if err != nil {
+			n.Err = err.Error()
+		}
+		print(n)
+	}
+	cancel()
+	<-done
+}
+
+func TestCallThatHangs(t *testing.T) {
+	dir := t.TempDir()
+	script, free := filepath.Join(dir, "script"), filepath.Join(dir, "free")
+	text := oneCard + "step\nstep\nhang nvmlDeviceGetCount until " + free + "\nstep\nmem 0 6144 4200 1800 144 0 41 9000\n"
+	if err := os.WriteFile(script, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), watchEnv+"=1", "LD_LIBRARY_PATH="+fake(t, nil), "FAKE_NVML_SCRIPT="+script)
+	in, err1 := cmd.StdinPipe()
+	stdout, err2 := cmd.StdoutPipe()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		t.Fatal(err)
+	}
+	lines := json.NewDecoder(stdout)
+	next := func() (n news) {
+		t.Helper()
+		if err := lines.Decode(&n); err != nil {
+			t.Fatalf("the child said no more: %v", err)
+		}
+		return n
+	}
+	reading := func(used uint64, stale string) {
+		t.Helper()
+		r := next().Reading
+		if r == nil || len(r.GPUs) != 1 || r.GPUs[0].Used != used*mib || r.Stale != stale || r.Missing != "" {
+			t.Fatalf("%+v, want %d MiB, %q", r, used, stale)
+		}
+	}
+	reading(800, "")
+	reading(800, errSilent.Error())
+	fmt.Fprintln(in, "GPU-aaaa") // a look while the call still hangs
+	if n := next(); n.Look == nil || n.Err != errSilent.Error() {
+		t.Fatalf("looked and found %+v", n)
+	}
+	if err := os.WriteFile(free, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for n := next(); ; n = next() {
+		if n.Reading == nil || n.Reading.Stale != "" || n.Reading.Missing != "" {
+			t.Fatalf("after the call came back: %+v", n)
+		}
+		if n.Reading.GPUs[0].Used == 4200*mib {
+			break
+		}
+	}
+	fmt.Fprintln(in, "GPU-aaaa")
+	if n := next(); n.Look == nil || n.Err != "" || n.Look.Used != 4200*mib || n.Look.Driver != "550.54.14" {
+		t.Errorf("looked and found %+v", n)
+	}
+	in.Close()
+	if err := cmd.Wait(); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestEndWhileACallHangs(t *testing.T) {
+	script := filepath.Join(t.TempDir(), "script")
+	if err := os.WriteFile(script, []byte(oneCard+"hang nvmlInit until /nowhere/at/all\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, os.Args[0])
+	cmd.Env = append(os.Environ(), watchEnv+"=1", "LD_LIBRARY_PATH="+fake(t, nil), "FAKE_NVML_SCRIPT="+script)
+	out, err := cmd.Output() // no input: the child ends at once, and would wait for ever if it waited for the call
+	if err != nil || len(out) > 0 {
+		t.Errorf("%v, %s", err, out)
 	}
 }
 

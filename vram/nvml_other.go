@@ -4,6 +4,6 @@ package vram
 
 // OpenNVML needs the NVIDIA driver's library, which this build cannot load.
 func OpenNVML() (Source, error) {
-	return nil, missing("This build of Galago cannot read NVIDIA cards. " +
+	return nil, absent("This build of Galago cannot read NVIDIA cards. " +
 		"Use the Linux build with cgo to see the card's memory.")
 }

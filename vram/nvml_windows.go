@@ -2,5 +2,5 @@ package vram
 
 // OpenNVML is not written for Windows yet.
 func OpenNVML() (Source, error) {
-	return nil, missing("GPU readings on Windows come in a later version of Galago. Answers work without them.")
+	return nil, absent("GPU readings on Windows come in a later version of Galago. Answers work without them.")
 }

@@ -39,3 +39,23 @@ func System() uint64 {
 	}
 	return uint64(info.Totalram) * uint64(info.Unit)
 }
+
+// Available returns the bytes of system memory that programs can still take without others being paged out, as the
+// kernel estimates it (MemAvailable of /proc/meminfo), or 0 when it does not say.
+func Available() uint64 {
+	text, err := os.ReadFile("/proc/meminfo")
+	if err != nil {
+		return 0
+	}
+	return available(string(text))
+}
+
+func available(meminfo string) uint64 {
+	for line := range strings.Lines(meminfo) {
+		if fields := strings.Fields(line); len(fields) >= 2 && fields[0] == "MemAvailable:" {
+			kib, _ := strconv.ParseUint(fields[1], 10, 54)
+			return kib << 10
+		}
+	}
+	return 0
+}

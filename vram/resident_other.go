@@ -11,3 +11,6 @@ func Resident(pid int) (uint64, error) {
 
 // System is written for Linux only; elsewhere it returns 0, for unknown.
 func System() uint64 { return 0 }
+
+// Available is written for Linux only; elsewhere it returns 0, for unknown.
+func Available() uint64 { return 0 }

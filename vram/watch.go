@@ -6,64 +6,158 @@ import (
 	"time"
 )
 
-// DefaultEvery is the time between two looks of Watch.
-const DefaultEvery = 500 * time.Millisecond
+// The times between two looks of a Monitor.
+const (
+	DefaultEvery = 500 * time.Millisecond
+	FastEvery    = 250 * time.Millisecond // while something is going on
+)
+
+// Patience is how long a call to the driver may take. A healthy one answers within milliseconds, one that has to wake
+// a sleeping card within about a second.
+const Patience = 2 * time.Second
+
+// closeWithin is how long a Monitor that ends waits for its source: closing a healthy one takes milliseconds.
+const closeWithin = 200 * time.Millisecond
 
 // reopenEvery is the time between two tries to find a driver that is not there: often enough that a person who
 // repairs the driver sees it work, rarely enough to cost nothing.
 const reopenEvery = 5 * time.Second
 
-// Watch looks at memory in a goroutine of its own until ctx ends; the result is closed when that goroutine has ended
-// and the source is closed. It calls on, in that goroutine, with the first reading and then only when a figure changed.
+// errSilent is told while a call to the driver hangs.
+const errSilent = missing("The NVIDIA driver does not answer. " +
+	"If that lasts, close programs that use the card, or restart the machine.")
+
+// Monitor looks at memory again and again. The zero Monitor, with a Tell, watches the NVIDIA driver's cards.
 //
-// A nil src means the NVIDIA driver, which may appear and disappear while Watch runs; see Reopen. pid tells the process
-// whose resident memory is watched, 0 for none; it is called in Watch's goroutine, and a nil pid watches none. An every
-// of 0 or less means DefaultEvery.
-func Watch(ctx context.Context, src Source, pid func() int, every time.Duration, on func(Reading)) <-chan struct{} {
-	if src == nil {
-		src = Reopen(OpenNVML)
+// A driver that hangs holds up nobody: after Patience, Tell gets the last reading with a Stale sentence (or a Missing one,
+// when there was none yet), then news of Resident alone, and whole readings again once the driver answers. However long
+// that takes, one call and one goroutine wait for it.
+type Monitor struct {
+	Source Source               // nil: the driver's, shared with Look; it may appear and disappear at any time
+	PID    func() int           // the process whose resident memory is watched, 0 for none; nil: none
+	Every  func() time.Duration // time between two looks, asked before each; nil, or 0 and less: DefaultEvery
+	Tell   func(Reading)        // gets the first reading, and then one whenever a figure or sentence changed
+}
+
+// Start looks until ctx ends. The functions are called one at a time, from a goroutine of the Monitor's own. The result is
+// closed when none will be called any more, and the Source is closed or hangs.
+func (m Monitor) Start(ctx context.Context) <-chan struct{} {
+	if m.Source == nil {
+		m.Source = driver
 	}
-	if every <= 0 {
-		every = DefaultEvery
-	}
+	l := looker{asks: make(chan struct{}), answers: make(chan Reading, 1), gone: make(chan struct{})}
 	done := make(chan struct{})
+	go l.look(m.Source)
 	go func() {
 		defer close(done)
-		defer src.Close()
-		watch(ctx, src, pid, every, on)
+		m.watch(ctx, l)
+		close(l.asks)
+		select {
+		case <-l.gone:
+		case <-time.After(closeWithin):
+		}
 	}()
 	return done
 }
 
-func watch(ctx context.Context, src Source, pid func() int, every time.Duration, on func(Reading)) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	system := System()
-	var last Reading
-	for first := true; ctx.Err() == nil; first = false {
-		r := read(src, pid)
-		r.System = system
-		if first || !same(last, r) {
-			last = r
-			on(r)
-		}
+// Watch starts a Monitor of a fixed pace; see there.
+func Watch(ctx context.Context, src Source, pid func() int, every time.Duration, on func(Reading)) <-chan struct{} {
+	return Monitor{Source: src, PID: pid, Every: func() time.Duration { return every }, Tell: on}.Start(ctx)
+}
+
+// watch owns the readings. It never waits for the driver.
+func (m Monitor) watch(ctx context.Context, l looker) {
+	var (
+		r, told Reading
+		first   = true
+		asked   time.Time // when the answer is due of a call that is under way; zero: none is
+		next    = time.NewTimer(0)
+		system  = System()
+	)
+	defer next.Stop()
+	for {
 		select {
 		case <-ctx.Done():
-		case <-tick.C:
+			return
+		case <-next.C:
+			if asked.IsZero() {
+				asked = time.Now()
+				l.asks <- struct{}{} // never waits: nothing is under way
+				next.Reset(Patience)
+				continue
+			}
+			r = r.stale()
+			next.Reset(m.every())
+		case r = <-l.answers:
+			next.Reset(max(0, m.every()-time.Since(asked)))
+			asked = time.Time{}
+		}
+		r.Resident, r.System = m.resident(), system
+		if first || !same(told, r) {
+			first, told = false, r
+			m.Tell(r)
 		}
 	}
 }
 
-func read(src Source, pid func() int) Reading {
-	r := Reading{Time: time.Now()}
-	var err error
-	if r.Driver, r.GPUs, err = src.Read(); err != nil {
-		r.Missing = err.Error()
-	}
-	if pid != nil {
-		if p := pid(); p > 0 {
-			r.Resident, _ = Resident(p) // a process that has just ended holds nothing
+func (m Monitor) every() time.Duration {
+	if m.Every != nil {
+		if d := m.Every(); d > 0 {
+			return d
 		}
+	}
+	return DefaultEvery
+}
+
+func (m Monitor) resident() uint64 {
+	if m.PID == nil {
+		return 0
+	}
+	pid := m.PID()
+	if pid <= 0 {
+		return 0
+	}
+	bytes, _ := Resident(pid) // a process that has just ended holds nothing
+	return bytes
+}
+
+// stale is the last reading as it looks while the driver hangs.
+func (r Reading) stale() Reading {
+	if len(r.GPUs) > 0 {
+		r.Stale = errSilent.Error()
+	} else {
+		r.Time, r.Missing = time.Now(), errSilent.Error()
+	}
+	return r
+}
+
+// looker waits for the driver in a goroutine of its own.
+type looker struct {
+	asks    chan struct{} // one for each look; closed to end it
+	answers chan Reading  // room for one, so that it never waits for anybody
+	gone    chan struct{} // closed after the source
+}
+
+// look owns the source.
+func (l looker) look(src Source) {
+	defer close(l.gone)
+	defer src.Close()
+	for range l.asks {
+		l.answers <- read(src)
+	}
+}
+
+func read(src Source) Reading {
+	var r Reading
+	var err error
+	r.Driver, r.GPUs, err = src.Read()
+	r.Time = time.Now()
+	switch {
+	case err == nil:
+	case len(r.GPUs) > 0:
+		r.Note = err.Error()
+	default:
+		r.Missing = err.Error()
 	}
 	return r
 }
@@ -97,7 +191,7 @@ func (r *reopening) Read() (string, []GPU, error) {
 		}
 	}
 	driver, gpus, err := r.src.Read()
-	if err != nil {
+	if err != nil && len(gpus) == 0 {
 		r.src.Close()
 		r.src, r.err, r.tried = nil, err, time.Now()
 	}

@@ -7,6 +7,7 @@ import (
 	"os/exec"
 	"runtime"
 	"slices"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -90,6 +91,221 @@ func TestWatchFollowsTheProcess(t *testing.T) {
 		<-done
 	})
 }
+
+// stuck is a Source whose calls can be held up.
+type stuck struct {
+	mu    sync.Mutex // owns the rest
+	used  uint64
+	reads int           // begun
+	hold  chan struct{} // nil: a read answers at once
+	shut  bool
+}
+
+func (s *stuck) Read() (string, []GPU, error) {
+	s.mu.Lock()
+	s.reads++
+	hold := s.hold
+	s.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return "1", []GPU{{UUID: "GPU-a", Name: "Card", Total: 100, Used: s.used}}, nil
+}
+
+func (s *stuck) set(used uint64, hold chan struct{}) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.used, s.hold = used, hold
+}
+
+func (s *stuck) begun() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.reads
+}
+
+func (s *stuck) closed() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.shut
+}
+
+func (s *stuck) Close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shut = true
+}
+
+// heard keeps what a Monitor tells.
+type heard struct {
+	mu   sync.Mutex // owns list
+	list []Reading
+}
+
+func (h *heard) put(r Reading) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.list = append(h.list, r)
+}
+
+// take is what came since the last take.
+func (h *heard) take() []Reading {
+	synctest.Wait()
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	list := h.list
+	h.list = nil
+	return list
+}
+
+func TestDriverThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, told, hold := &stuck{used: 1}, &heard{}, make(chan struct{})
+		ctx, cancel := context.WithCancel(t.Context())
+		start := time.Now()
+		done := Watch(ctx, src, nil, 0, told.put)
+		time.Sleep(750 * time.Millisecond)
+		told.take()
+		src.set(2, hold)
+		time.Sleep(time.Minute)
+		list := told.take()
+		if len(list) != 1 || list[0].Stale != errSilent.Error() || list[0].GPUs[0].Used != 1 || list[0].Missing != "" {
+			t.Fatalf("told %+v while it hangs", list)
+		}
+		if at := list[0].Time.Sub(start); at != 500*time.Millisecond {
+			t.Errorf("figures of %v, want those of 500 ms", at)
+		}
+		reads := src.begun()
+		if reads != 3 {
+			t.Errorf("%d calls, want two and the one that hangs", reads)
+		}
+		src.set(2, nil)
+		close(hold)
+		if list := told.take(); len(list) != 1 || list[0].Stale != "" || list[0].GPUs[0].Used != 2 || !list[0].Time.Equal(time.Now()) {
+			t.Errorf("told %+v when it came back", list)
+		}
+		time.Sleep(time.Second)
+		if src.begun() <= reads {
+			t.Error("no more looks after it came back")
+		}
+		cancel()
+		<-done
+		if !src.closed() {
+			t.Error("the source is open at the end")
+		}
+	})
+}
+
+func TestDriverThatHangsFromTheStart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		hold, told := make(chan struct{}), &heard{}
+		src := &stuck{hold: hold}
+		ctx, cancel := context.WithCancel(t.Context())
+		done := Watch(ctx, src, nil, 0, told.put)
+		time.Sleep(Patience - 1)
+		if list := told.take(); len(list) > 0 {
+			t.Errorf("told %+v too early", list)
+		}
+		time.Sleep(time.Minute)
+		list := told.take()
+		if len(list) != 1 || list[0].Missing != errSilent.Error() || list[0].Stale != "" || list[0].GPUs != nil {
+			t.Errorf("told %+v", list)
+		}
+		began := time.Now()
+		cancel()
+		<-done // although the call still hangs
+		if waited := time.Since(began); waited > closeWithin {
+			t.Errorf("the end took %v", waited)
+		}
+		if src.closed() {
+			t.Error("closed while in use")
+		}
+		close(hold)
+		if list := told.take(); len(list) > 0 || !src.closed() {
+			t.Errorf("after all: shut %v, told %+v", src.closed(), list)
+		}
+	})
+}
+
+func TestResidentMemoryIsToldWhileTheDriverHangs(t *testing.T) {
+	if runtime.GOOS != "linux" {
+		t.Skip("Resident is written for Linux only")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		hold, told := make(chan struct{}), &heard{}
+		var pid atomic.Int64
+		ctx, cancel := context.WithCancel(t.Context())
+		done := Watch(ctx, &stuck{hold: hold}, func() int { return int(pid.Load()) }, 0, told.put)
+		time.Sleep(time.Minute)
+		told.take()
+		pid.Store(int64(os.Getpid()))
+		time.Sleep(DefaultEvery)
+		if list := told.take(); len(list) != 1 || list[0].Resident == 0 || list[0].Missing != errSilent.Error() {
+			t.Errorf("told %+v", list)
+		}
+		close(hold)
+		cancel()
+		<-done
+	})
+}
+
+func TestPaceCanChange(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src := &stuck{}
+		var every atomic.Int64
+		ctx, cancel := context.WithCancel(t.Context())
+		done := Monitor{
+			Source: src, Every: func() time.Duration { return time.Duration(every.Load()) }, Tell: func(Reading) {},
+		}.Start(ctx)
+		in := func(d time.Duration) int {
+			synctest.Wait()
+			before := src.begun()
+			time.Sleep(d)
+			synctest.Wait()
+			return src.begun() - before
+		}
+		time.Sleep(time.Millisecond)
+		if n := in(10 * time.Second); n != 20 {
+			t.Errorf("%d looks in 10 s, want 20", n)
+		}
+		every.Store(int64(FastEvery))
+		in(DefaultEvery)
+		if n := in(10 * time.Second); n != 40 {
+			t.Errorf("%d fast looks in 10 s, want 40", n)
+		}
+		cancel()
+		<-done
+	})
+}
+
+func TestOneOfSeveralCardsLost(t *testing.T) {
+	lost := errors.New("GPU 0 cannot be read.")
+	r := read(sourceFunc(func() (string, []GPU, error) { return "1", []GPU{{Index: 1}}, lost }))
+	if r.Note != lost.Error() || r.Missing != "" || len(r.GPUs) != 1 {
+		t.Errorf("%+v", r)
+	}
+	opened := 0
+	src := Reopen(func() (Source, error) {
+		opened++
+		return sourceFunc(func() (string, []GPU, error) { return "1", []GPU{{Index: 1}}, lost }), nil
+	})
+	for range 3 {
+		if _, gpus, err := src.Read(); len(gpus) != 1 || err != lost {
+			t.Errorf("%+v, %v", gpus, err)
+		}
+	}
+	if opened != 1 {
+		t.Errorf("opened %d times although a card is left", opened)
+	}
+}
+
+// sourceFunc is a Source without a state.
+type sourceFunc func() (string, []GPU, error)
+
+func (f sourceFunc) Read() (string, []GPU, error) { return f() }
+func (f sourceFunc) Close()                       {}
 
 func TestReopenTriesNowAndThen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -6,30 +6,78 @@
  *   gpu UUID NAME...                          one line for each card, in order
  *   step                                      begins the next look: nvmlDeviceGetCount goes one step on,
  *                                             the last step stays; lines before the first step hold for all
+ *   clock MILLISECONDS                        steps go on by themselves in this time instead
  *   mem GPU TOTAL USED FREE RESERVED UTILIZATION TEMPERATURE POWER    MiB, percent, degrees Celsius, milliwatts
- *   proc GPU C|G PID MIB                      a program that computes or draws; -1 MiB: not available
+ *   curve GPU USED...                         a step for each figure (MiB); what is not used nor reserved is free,
+ *                                             all else is as the last mem line of this card says
+ *   limit GPU MILLIWATTS                      the most power that the card takes, in all steps
+ *   mig GPU                                   the card is divided into parts
+ *   proc GPU C|G PID MIB                      a program that computes or draws; -1 MiB: not available; the PID "self"
+ *                                             is the one that has loaded this library
  *   fail FUNCTION CODE [GPU]                  the function answers with an NVML error code; of the versions of
  *                                             a name only nvmlDeviceGetMemoryInfo_v2 has its ending
+ *   hang FUNCTION MILLISECONDS                the function takes that long
+ *   hang FUNCTION until FILE                  the function does not answer before there is such a file
  *
  * Built with -DOLD_DRIVER the library lacks what drivers before version 510 lacked.
  */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
-enum { SUCCESS = 0, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, INSUFFICIENT_SIZE = 7, VERSION_MISMATCH = 25, UNKNOWN = 999 };
-enum { GPUS = 8, STEPS = 256, PROCS = 16, FAILS = 16 };
+enum { SUCCESS = 0, NOT_SUPPORTED = 3, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, INSUFFICIENT_SIZE = 7, VERSION_MISMATCH = 25, UNKNOWN = 999 };
+enum { GPUS = 8, STEPS = 256, PROCS = 16, FAILS = 16, HANGS = 4 };
 
 struct mem { int set; unsigned long long total, used, free, reserved; unsigned util, temp, power; };
 struct proc { int gpu; char kind; unsigned pid; long long mib; };
 struct fail { char function[64]; int code, gpu; };
-struct step { struct mem mem[GPUS]; struct proc procs[PROCS]; int nprocs; struct fail fails[FAILS]; int nfails; };
+struct hang { char function[64], file[256]; long millis; };
+struct step {
+	struct mem mem[GPUS];
+	struct proc procs[PROCS];
+	struct fail fails[FAILS];
+	struct hang hangs[HANGS];
+	int nprocs, nfails, nhangs;
+};
 
-static struct { char uuid[96], name[96]; int index; } gpus[GPUS];
+static struct { char uuid[96], name[96]; int index, mig; unsigned limit; } gpus[GPUS];
 static int ngpus, nsteps, loaded, started;
+static long tick, begun; /* milliseconds; a tick of 0: steps go on with every look */
 static int now; /* the step that is shown; 0 holds for all, 1 is the first "step" */
 static char driver[80] = "0.0";
 static struct step steps[STEPS];
+
+static long milliseconds(void) {
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static void pass(long millis) {
+	struct timespec t = {millis / 1000, millis % 1000 * 1000000};
+	while (nanosleep(&t, &t)) {}
+}
+
+static struct mem *memory_of(int step, int gpu) {
+	for (; step > 0; step--)
+		if (steps[step].mem[gpu].set) break;
+	return &steps[step].mem[gpu];
+}
+
+/* curve adds a step for each figure of text. */
+static void curve(int gpu, char *text) {
+	char *end;
+	for (unsigned long long used = strtoull(text, &end, 10); end != text && nsteps < STEPS - 1; used = strtoull(text, &end, 10)) {
+		struct mem m = *memory_of(nsteps, gpu);
+		text = end;
+		m.set = 1;
+		m.used = used;
+		m.free = m.total - m.reserved - used;
+		steps[++nsteps].mem[gpu] = m;
+	}
+}
 
 static void load(void) {
 	const char *path = getenv("FAKE_NVML_SCRIPT");
@@ -42,11 +90,13 @@ static void load(void) {
 	loaded = 1;
 	while (fgets(line, sizeof line, f)) {
 		struct step *s = &steps[nsteps];
-		char word[16] = "", kind = 0;
+		char word[16] = "", who[16] = "", kind = 0;
 		int gpu, used = 0;
+		unsigned limit;
 		struct mem m = {1, 0, 0, 0, 0, 0, 0, 0};
 		struct fail e = {"", 0, -1};
 		struct proc p = {0, 0, 0, 0};
+		struct hang h = {"", "", 0};
 		line[strcspn(line, "#\n")] = 0;
 		if (sscanf(line, "%15s", word) != 1) continue;
 		if (!strcmp(word, "driver")) sscanf(line, "driver %79s", driver);
@@ -60,19 +110,35 @@ static void load(void) {
 				&m.reserved, &m.util, &m.temp, &m.power) == 8 && gpu >= 0 && gpu < GPUS)
 			s->mem[gpu] = m;
 		if (!strcmp(word, "proc") && s->nprocs < PROCS &&
-				sscanf(line, "proc %d %c %u %lld", &p.gpu, &kind, &p.pid, &p.mib) == 4) {
+				sscanf(line, "proc %d %c %15s %lld", &p.gpu, &kind, who, &p.mib) == 4) {
 			p.kind = kind;
+			p.pid = strcmp(who, "self") ? (unsigned)atoi(who) : (unsigned)getpid();
 			s->procs[s->nprocs++] = p;
 		}
 		if (!strcmp(word, "fail") && s->nfails < FAILS && sscanf(line, "fail %63s %d %d", e.function, &e.code, &e.gpu) >= 2)
 			s->fails[s->nfails++] = e;
+		if (!strcmp(word, "hang") && s->nhangs < HANGS && (sscanf(line, "hang %63s until %255s", h.function, h.file) == 2 ||
+				sscanf(line, "hang %63s %ld", h.function, &h.millis) == 2))
+			s->hangs[s->nhangs++] = h;
+		if (!strcmp(word, "clock")) sscanf(line, "clock %ld", &tick);
+		if (!strcmp(word, "limit") && sscanf(line, "limit %d %u", &gpu, &limit) == 2 && gpu >= 0 && gpu < GPUS)
+			gpus[gpu].limit = limit;
+		if (!strcmp(word, "mig") && sscanf(line, "mig %d", &gpu) == 1 && gpu >= 0 && gpu < GPUS) gpus[gpu].mig = 1;
+		if (!strcmp(word, "curve") && sscanf(line, "curve %d %n", &gpu, &used) == 1 && gpu >= 0 && gpu < GPUS)
+			curve(gpu, line + used);
 	}
+	begun = milliseconds();
 	fclose(f);
 }
 
 static int failed(const char *function, int gpu) {
 	for (int round = 0; round < 2; round++) {
 		struct step *s = &steps[round ? now : 0];
+		for (int i = 0; i < s->nhangs && (now || !round); i++) {
+			if (strcmp(s->hangs[i].function, function)) continue;
+			pass(s->hangs[i].millis);
+			while (*s->hangs[i].file && access(s->hangs[i].file, F_OK)) pass(10);
+		}
 		for (int i = 0; i < s->nfails; i++)
 			if (!strcmp(s->fails[i].function, function) && (s->fails[i].gpu < 0 || s->fails[i].gpu == gpu))
 				return s->fails[i].code;
@@ -80,11 +146,7 @@ static int failed(const char *function, int gpu) {
 	return started || !strcmp(function, "nvmlInit") ? SUCCESS : UNINITIALIZED;
 }
 
-static struct mem *memory(int gpu) {
-	for (int i = now; i > 0; i--)
-		if (steps[i].mem[gpu].set) return &steps[i].mem[gpu];
-	return &steps[0].mem[gpu];
-}
+static struct mem *memory(int gpu) { return memory_of(now, gpu); }
 
 #define INDEX(device) (*(int *)(device))
 #define CHECK(function, gpu) do { int code = failed(function, gpu); if (code) return code; } while (0)
@@ -112,7 +174,10 @@ int nvmlSystemGetDriverVersion(char *text, unsigned length) {
 }
 
 int nvmlDeviceGetCount_v2(unsigned *count) {
-	if (now < nsteps) now++;
+	if (tick > 0)
+		now = (milliseconds() - begun) / tick < nsteps ? (milliseconds() - begun) / tick + 1 : nsteps;
+	else if (now < nsteps)
+		now++;
 	CHECK("nvmlDeviceGetCount", -1);
 	*count = ngpus;
 	return SUCCESS;
@@ -182,6 +247,18 @@ int nvmlDeviceGetTemperature(void *device, int sensor, unsigned *out) {
 int nvmlDeviceGetPowerUsage(void *device, unsigned *out) {
 	CHECK("nvmlDeviceGetPowerUsage", INDEX(device));
 	*out = memory(INDEX(device))->power;
+	return SUCCESS;
+}
+
+int nvmlDeviceGetEnforcedPowerLimit(void *device, unsigned *out) {
+	CHECK("nvmlDeviceGetEnforcedPowerLimit", INDEX(device));
+	*out = gpus[INDEX(device)].limit;
+	return *out ? SUCCESS : NOT_SUPPORTED;
+}
+
+int nvmlDeviceGetMigMode(void *device, unsigned *current, unsigned *pending) {
+	CHECK("nvmlDeviceGetMigMode", INDEX(device));
+	*current = *pending = gpus[INDEX(device)].mig;
 	return SUCCESS;
 }
 #endif
