@@ -34,6 +34,7 @@ type Model struct {
 	ImageMinTokens int    // 0: the projector's own
 	ImageMaxTokens int    // 0: planned, the projector's own if it fits
 	VisionCPU      bool   // keeps the vision tower off the card
+	Force          bool   // loads and asks even where the plan says that memory will not do; the ladder still catches a fall
 }
 
 // Request is a whole conversation whose last message is the question.
@@ -143,9 +144,13 @@ type Status struct {
 	Settings plan.Settings     // what the model was loaded with
 	Facts    *plan.Facts       // of the model's files; nil until they are read. Read only
 	Budget   vram.Budget       // what was planned before the load
+	Device   plan.Device       // where the model is, as it was before the load; its Total is 0 when that is not known
+	Known    plan.Known        // what was measured, for Facts' estimates
 	Memory   []protocol.Memory // the engine's buffers as it last told them; nil when there is no worker
 	Reduced  []string          // a sentence for each setting that was reduced for want of memory, oldest first; Lift undoes them
 	Speed    Speed             // as measured with this model since it was loaded
+	Spill    string            // a sentence while the driver seems to keep part of the model in system memory; mostly empty
+	FreeCost time.Duration     // what FreeWorking last cost the next answer of the same conversation; 0: not measured yet
 
 	Waiting int // requests in the queue, the running one not counted
 	PID     int // of the living worker, or 0
@@ -171,6 +176,7 @@ type Choice struct {
 type Speed struct {
 	EncodePerToken time.Duration // vision tower, for each picture token
 	PromptPerToken time.Duration // language model, for each prompt token
+	BytesPerToken  float64       // of text
 }
 
 // Cleared says what a memory button gave back, as measured.

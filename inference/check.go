@@ -4,31 +4,32 @@ import (
 	"path/filepath"
 
 	"galago/inference/gguf"
+	"galago/inference/plan"
 	"galago/inference/protocol"
 )
 
 // checkFiles looks at a model's files before a worker does, because from their headers it can say precisely what is
-// wrong. What it lets through may still be refused by llama.cpp.
-func checkFiles(m Model) *Error {
+// wrong. What it lets through may still be refused by llama.cpp. The headers are kept for the planner.
+func checkFiles(m Model) (*plan.Facts, *Error) {
 	model, err := gguf.Read(m.Path)
 	if err != nil {
-		return &Error{Code: protocol.CodeModelInvalid, Op: opLoad, Err: err}
+		return nil, &Error{Code: protocol.CodeModelInvalid, Op: opLoad, Err: err}
 	}
 	if said := notAModel(model); said != "" {
-		return errorf(protocol.CodeModelInvalid, opLoad, "%w",
+		return nil, errorf(protocol.CodeModelInvalid, opLoad, "%w",
 			&gguf.Error{Kind: gguf.ErrMismatch, Name: filepath.Base(m.Path), Msg: filepath.Base(m.Path) + " " + said})
 	}
 	if m.MMProj == "" {
-		return nil
+		return &plan.Facts{Model: model}, nil
 	}
 	mmproj, err := gguf.Read(m.MMProj)
 	if err == nil && model.Kind() == gguf.KindModel {
 		err = gguf.MatchMMProj(model, mmproj)
 	}
 	if err != nil {
-		return &Error{Code: protocol.CodeMMProjInvalid, Op: opLoad, Err: err}
+		return nil, &Error{Code: protocol.CodeMMProjInvalid, Op: opLoad, Err: err}
 	}
-	return nil
+	return &plan.Facts{Model: model, MMProj: mmproj}, nil
 }
 
 // notAModel says why a sound GGUF file cannot answer, or nothing. llama.cpp finds the other parts of a model that is

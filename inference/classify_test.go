@@ -105,8 +105,8 @@ func TestLastLines(t *testing.T) {
 }
 
 func TestChildEnv(t *testing.T) {
-	got := childEnv([]string{"LANG=de_DE.UTF-8", "GGML_BACKEND_PATH=/x", "Ggml_Backend_Path=/y"}, []string{"A=b"})
-	want := "[LANG=de_DE.UTF-8 GGML_NO_BACKTRACE=1 CUDA_DEVICE_ORDER=PCI_BUS_ID A=b]"
+	got := childEnv([]string{"LANG=de_DE.UTF-8", "GGML_BACKEND_PATH=/x", "Ggml_Backend_Path=/y", "A=b"})
+	want := "[LANG=de_DE.UTF-8 A=b GGML_NO_BACKTRACE=1 CUDA_DEVICE_ORDER=PCI_BUS_ID]"
 	if fmt.Sprint(got) != want {
 		t.Errorf("%v", got)
 	}

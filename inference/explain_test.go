@@ -87,7 +87,7 @@ func TestCheckFiles(t *testing.T) {
 		{"mmproj of random bytes", Model{Path: model, MMProj: random}, protocol.CodeMMProjInvalid, "random.gguf"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			got := checkFiles(c.m)
+			_, got := checkFiles(c.m)
 			if got == nil {
 				if c.code != "" {
 					t.Error("not refused")

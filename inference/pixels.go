@@ -32,13 +32,8 @@ type pixelKey struct {
 
 func newPixelCache() *pixelCache { return &pixelCache{make: vision.Prepare} }
 
-// gridOf is the picture grid of a model.
-func gridOf(v protocol.Vision) vision.Grid {
-	return vision.Grid{Factor: v.Factor, MinTokens: v.MinTokens, MaxTokens: v.MaxTokens}
-}
-
 // prepare makes the pixels of a conversation's pictures. It takes long and is called beside the service goroutine.
-func (p *pixelCache) prepare(ctx context.Context, messages []Message, grid vision.Grid) ([]protocol.Image, [][]byte, error) {
+func (p *pixelCache) prepare(ctx context.Context, messages []Message, grid func(Detail) vision.Grid) ([]protocol.Image, [][]byte, error) {
 	var (
 		images []protocol.Image
 		blob   [][]byte
@@ -49,7 +44,7 @@ func (p *pixelCache) prepare(ctx context.Context, messages []Message, grid visio
 			if err := ctx.Err(); err != nil {
 				return nil, nil, err
 			}
-			pixels := p.get(picture.Picture, grid)
+			pixels := p.get(picture.Picture, grid(picture.Detail))
 			if total += len(pixels.RGB); total > protocol.MaxBlob {
 				return nil, nil, errorf(protocol.CodeContextFull, opPicture,
 					"the pictures take more than %d MiB together", protocol.MaxBlob>>20)

@@ -49,12 +49,12 @@ func TestPixelsAreKeptWithinBounds(t *testing.T) {
 func TestTooManyPictures(t *testing.T) {
 	p, _ := countingCache(protocol.MaxBlob/2 + 1)
 	m := []Message{{Images: Images(somePicture(2, 2), somePicture(2, 2))}}
-	if _, _, err := p.prepare(t.Context(), m, vision.Grid{}); CodeOf(err) != protocol.CodeContextFull {
+	if _, _, err := p.prepare(t.Context(), m, noGrid); CodeOf(err) != protocol.CodeContextFull {
 		t.Error(err)
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, _, err := p.prepare(ended, m, vision.Grid{}); err == nil {
+	if _, _, err := p.prepare(ended, m, noGrid); err == nil {
 		t.Error("pictures of a cancelled request were prepared")
 	}
 }
@@ -121,3 +121,5 @@ func TestWorkerThatDoesNotRead(t *testing.T) {
 		}
 	})
 }
+
+func noGrid(Detail) vision.Grid { return vision.Grid{} }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"galago/inference/plan"
 	"galago/inference/protocol"
 	"galago/inference/vision"
 )
@@ -23,6 +24,8 @@ type task struct {
 	sent       bool            // the worker has it
 	cancelling bool            // its end is asked for; only Cancelled can come now
 	over       bool            // its terminal event was told
+	again      bool            // it is asked again because memory ran out
+	largest    int             // tokens of its largest picture
 }
 
 // Submit queues a request; see Client. After Close, on is called from Submit itself.
@@ -53,6 +56,8 @@ func (s *Service) enqueue(t *task) {
 	t.id = s.lastID
 	t.unhook = context.AfterFunc(t.ctx, func() { s.box.post(func() { s.cancel(t) }) })
 	s.queue = append(s.queue, t)
+	s.lastUse = s.now()
+	s.wake()
 	if s.failure != nil {
 		s.deaths = 0
 		s.load()
@@ -152,19 +157,39 @@ func (s *Service) begin() {
 		s.finish(t, Event{Kind: Failed, Err: &Error{Code: protocol.CodeNoVision, Op: opAsk}})
 		return
 	}
+	for _, line := range s.ladder.notices {
+		t.on(Event{Kind: Notice, Text: line})
+	}
+	s.ladder.notices = nil
 	ask := s.newAsk(t)
-	if pictures == 0 {
+	if pictures == 0 && s.survey.facts == nil {
 		s.ask(t, ask, nil)
 		return
 	}
-	grid := t.request.Grid
-	if grid == (vision.Grid{}) {
-		grid = gridOf(s.loaded.Vision)
-	}
+	st := s.status()
 	go func() {
-		images, blob, err := s.pixels.prepare(t.ctx, t.request.Messages, grid)
-		s.box.post(func() { s.prepared(t, ask, images, blob, err) })
+		images, blob, largest, err := s.admit(t, st)
+		s.box.post(func() {
+			t.largest = largest
+			s.prepared(t, ask, images, blob, err)
+		})
 	}()
+}
+
+// admit looks whether a task fits, and prepares its pictures. It is called beside the service goroutine.
+func (s *Service) admit(t *task, st Status) (images []protocol.Image, blob [][]byte, largest int, err error) {
+	cost := st.Estimate(t.request, plan.Device{})
+	for _, n := range cost.ImageTokens {
+		largest = max(largest, n)
+	}
+	if cost.Err == nil && cost.Extra > 0 && !t.again {
+		cost = st.Estimate(t.request, s.eyes.now(t.ctx, st.Device, st.PID).device)
+	}
+	if cost.Err != nil {
+		return nil, nil, largest, cost.Err
+	}
+	images, blob, err = s.pixels.prepare(t.ctx, t.request.Messages, func(d Detail) vision.Grid { return st.grid(t.request, d) })
+	return images, blob, largest, err
 }
 
 // newAsk is the frame for a task, without its pictures.
@@ -224,6 +249,7 @@ func (s *Service) ask(t *task, ask protocol.Ask, blob [][]byte) {
 	t.sent = true
 	s.child.phase, s.child.asked = phaseAsking, t.id
 	s.child.quiet, s.child.stuck = 0, 0
+	s.child.stage, s.measured.reused = "", 0
 	s.child.tail.mark()
 	s.send(s.child, frame{kind: protocol.KindAsk, message: ask, blob: blob})
 }
@@ -261,14 +287,31 @@ func (s *Service) onEnd(c *child, id uint64, e Event) {
 		return
 	}
 	c.phase = phaseIdle
+	s.lastUse = s.now()
 	if e.Kind == Done {
 		s.deaths = 0
+		s.remember(e.Stats.Memory)
 	}
+	s.freeDue = s.policy.FreeAfterAnswer
 	s.flush()
 	if t := s.run; t != nil { // else it was cancelled and did not wait for this
 		s.run = nil
+		if e.Kind == Done {
+			s.learnFrom(t, e.Stats)
+		}
 		s.finish(t, e)
 	}
+}
+
+// learnFrom keeps how fast an answer was, and what it cost that working memory had been freed.
+func (s *Service) learnFrom(t *task, stats protocol.Stats) {
+	if f := s.freed; f != nil {
+		s.freed = nil
+		if cost, ok := freeCostOf(f.before, t.request, stats); ok {
+			s.measured.freeCost = cost
+		}
+	}
+	s.measured.learn(t.request, stats, s.plan.device.GPU())
 }
 
 // finish tells a task's terminal event, once.
@@ -296,69 +339,4 @@ func (s *Service) tellPositions() {
 			t.on(Event{Kind: Queued, Position: at})
 		}
 	}
-}
-
-// clearing is a caller of Clear who waits.
-type clearing struct {
-	reply func(Cleared, error) // called once; never waits
-}
-
-// Clear frees and recreates the context; see Client. The error is an *Error.
-func (s *Service) Clear(ctx context.Context, what protocol.What) (Cleared, error) {
-	type result struct {
-		cleared Cleared
-		err     error
-	}
-	end := make(chan result, 1)
-	k := &clearing{reply: func(c Cleared, err error) { end <- result{c, err} }}
-	if !s.box.post(func() { s.enqueueClear(k) }) {
-		return Cleared{}, &Error{Code: protocol.CodeCancelled, Op: opClear}
-	}
-	select {
-	case r := <-end:
-		return r.cleared, r.err
-	case <-ctx.Done():
-		s.box.post(func() { s.clears = slices.DeleteFunc(s.clears, func(o *clearing) bool { return o == k }) })
-		return Cleared{}, &Error{Code: protocol.CodeCancelled, Op: opClear, Err: context.Cause(ctx)}
-	}
-}
-
-func (s *Service) enqueueClear(k *clearing) {
-	switch {
-	case s.closing:
-		k.reply(Cleared{}, &Error{Code: protocol.CodeCancelled, Op: opClear})
-	case s.failure != nil:
-		k.reply(Cleared{}, s.failure)
-	case !s.wanted:
-		k.reply(Cleared{}, &Error{Code: protocol.CodeNoModel, Op: opClear})
-	default:
-		s.clears = append(s.clears, k)
-	}
-}
-
-// beginClear serves all who wait for a clear at once.
-func (s *Service) beginClear() {
-	s.clearsNow, s.clears = s.clears, nil
-	s.child.phase = phaseClearing
-	s.child.quiet, s.child.stuck = 0, 0
-	s.child.tail.mark()
-	s.send(s.child, frame{kind: protocol.KindClear, message: protocol.Clear{What: protocol.FreeWorking}})
-}
-
-func (s *Service) onCleared(c *child, m protocol.Cleared) {
-	if c.phase == phaseClearing {
-		c.phase = phaseIdle
-		s.endClear(Cleared{What: m.What, Before: m.Before, After: m.After, Device: m.Device}, nil)
-	}
-}
-
-func (s *Service) endClear(m Cleared, why *Error) {
-	for _, k := range s.clearsNow {
-		if why != nil {
-			k.reply(m, why)
-		} else {
-			k.reply(m, nil)
-		}
-	}
-	s.clearsNow = nil
 }

@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"galago/inference/plan"
 	"galago/inference/protocol"
 )
 
@@ -26,8 +27,18 @@ type Options struct {
 	Stuck       time.Duration // without any sign of progress while it answers; 10 min
 	LoadTimeout time.Duration // without any sign of progress while it starts and loads; 5 min
 
-	start func(Options) (*process, error) // nil: startProcess
-	check func(Model) *Error              // nil: checkFiles
+	// Device reads a card's memory as it is now: the one with that UUID, or the first when uuid is empty; used is what the
+	// process pid holds of it, 0 when that is not known. It is called from goroutines of its own and may hang, as NVML
+	// does. Nil or not ok: there is no such card, and the system's memory counts. CardMemory asks NVIDIA's driver.
+	Device func(uuid string, pid int) (d plan.Device, used uint64, ok bool)
+	// CalibrationFile keeps what was measured while models were loaded, as JSON; empty: nothing is kept.
+	CalibrationFile string
+	LookLimit       time.Duration // until a Device that does not return is given up; 2 s
+
+	start  func(Options) (*process, error)   // nil: startProcess
+	check  func(Model) (*plan.Facts, *Error) // nil: checkFiles. Without Facts nothing is planned
+	system func() plan.Device                // nil: systemMemory
+	held   func(pid int) (resident uint64)   // nil: resident memory from the system
 }
 
 func (o Options) withDefaults() Options {
@@ -46,6 +57,7 @@ func (o Options) withDefaults() Options {
 		{&o.Silence, time.Minute},
 		{&o.Stuck, 10 * time.Minute},
 		{&o.LoadTimeout, 5 * time.Minute},
+		{&o.LookLimit, 2 * time.Second},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.standard
@@ -57,6 +69,12 @@ func (o Options) withDefaults() Options {
 	if o.check == nil {
 		o.check = checkFiles
 	}
+	if o.system == nil {
+		o.system = systemMemory
+	}
+	if o.held == nil {
+		o.held = residentOf
+	}
 	return o
 }
 
@@ -66,6 +84,7 @@ const (
 	opAsk     = "answer"
 	opPicture = "prepare picture"
 	opClear   = "clear cache"
+	opUnload  = "unload model"
 	opIdle    = "wait for a question"
 )
 
@@ -80,13 +99,20 @@ type Service struct {
 	box  *mailbox      // has its own lock
 	done chan struct{} // closed when loop has ended
 
-	wanted  bool // a model is open, being opened, or has failed
-	model   Model
-	loads   uint64 // counts loads, so that a late check is known as one
-	checked bool   // the model's files may be loaded
-	failure *Error // why it failed
-	deaths  int    // of workers since the last answer
-	closing bool
+	wanted   bool // a model is open, being opened, or has failed
+	model    Model
+	loads    uint64 // counts loads, so that a late survey is known as one
+	surveyed uint64 // the load whose survey was begun
+	ready    bool   // that survey is there: the model may be loaded
+	failure  *Error // why it failed
+	deaths   int    // of workers since the last answer
+	closing  bool
+
+	survey survey  // of files and memory, before the load
+	plan   planned // what is, or will be, loaded
+	ladder ladder  // what was reduced
+	store  *store  // what was measured earlier; has its own lock
+	eyes   *looker // reads memory; has its own lock
 
 	child    *child // nil: none
 	loaded   protocol.Loaded
@@ -102,6 +128,18 @@ type Service struct {
 	clears    []*clearing     // waiting
 	clearsNow []*clearing     // being served
 
+	policy   Policy
+	unloaded bool       // the worker was ended to give its memory back
+	unload   *unloading // being done
+	freeDue  bool       // an answer ended after which working memory is to be freed
+	freed    *freed     // working memory was freed, what that costs is not known yet
+	lastUse  time.Time  // of the model: a load or a request began or ended
+	idling   bool       // a timer for IdleUnload is running
+	idle     uint64     // counts policies, so that a timer of an older one is known as such
+
+	measured measured          // speeds and the like since the model was loaded
+	memory   []protocol.Memory // of the engine, as it last told
+
 	watchers []*watcher
 	told     Status // last told to the watchers
 }
@@ -111,7 +149,10 @@ var _ Client = (*Service)(nil)
 // New starts a Service without a model. Close ends it.
 func New(o Options) *Service {
 	o = o.withDefaults()
-	s := &Service{o: o, log: o.Log, box: newMailbox(), done: make(chan struct{}), pixels: newPixelCache()}
+	s := &Service{
+		o: o, log: o.Log, box: newMailbox(), done: make(chan struct{}), pixels: newPixelCache(),
+		store: &store{path: o.CalibrationFile}, eyes: newLooker(o),
+	}
 	go s.loop()
 	return s
 }
@@ -140,16 +181,16 @@ func (s *Service) after(d time.Duration, f func()) {
 
 // settle does what has become possible and tells what has changed.
 func (s *Service) settle() {
-	if c := s.child; c == nil && s.wanted && s.failure == nil && s.checked && !s.closing {
-		s.launch()
-	}
-	for s.free() && len(s.clears)+len(s.queue) > 0 {
-		if len(s.clears) > 0 {
-			s.beginClear()
-		} else {
-			s.begin()
+	if s.child == nil && s.wanted && s.failure == nil && !s.closing && !s.unloaded {
+		if s.ready {
+			s.launch()
+		} else if s.surveyed != s.loads {
+			s.beginSurvey()
 		}
 	}
+	for s.free() && s.next() {
+	}
+	s.watchIdle()
 	s.tellPositions()
 	if now := s.status(); !reflect.DeepEqual(now, s.told) {
 		s.told = now
@@ -159,16 +200,37 @@ func (s *Service) settle() {
 	}
 }
 
+// next begins what the worker is to do next. It is false when there is nothing.
+func (s *Service) next() bool {
+	switch {
+	case s.ladder.liftDue:
+		s.lift()
+	case len(s.clears) > 0:
+		s.beginClear()
+	case s.freeDue:
+		s.beginFree()
+	case len(s.queue) > 0:
+		s.begin()
+	default:
+		return false
+	}
+	return true
+}
+
 // free reports whether the worker can take the next task.
 func (s *Service) free() bool {
 	c := s.child
-	return c != nil && c.phase == phaseIdle && c.usable() && s.run == nil
+	return c != nil && c.phase == phaseIdle && c.usable() && s.run == nil && s.unload == nil
 }
 
 func (s *Service) status() Status {
-	st := Status{Model: s.model, Waiting: len(s.queue)}
+	st := Status{
+		Model: s.model, Waiting: len(s.queue), Facts: s.survey.facts, Settings: s.plan.settings, Budget: s.plan.budget,
+		Device: s.plan.device, Known: s.plan.known, Reduced: s.ladder.lines,
+		Speed: s.measured.speed, FreeCost: s.measured.freeCost, Spill: s.measured.spill,
+	}
 	if c := s.child; c != nil {
-		st.Hello = c.hello
+		st.Hello, st.Memory = c.hello, s.memory
 		if c.proc != nil {
 			st.PID = c.proc.pid
 		}
@@ -178,11 +240,14 @@ func (s *Service) status() Status {
 		st.State, st.Err = StateFailed, s.failure
 	case !s.wanted:
 		st.State = StateStopped
+	case s.unloaded:
+		st.State = StateUnloaded
 	case c == nil || !c.ready || !c.usable():
 		st.State, st.Load = StateLoading, s.progress
 	default:
 		st.State, st.Loaded, st.LoadFor = StateReady, s.loaded, s.loadFor
-		if s.run != nil || c.phase != phaseIdle {
+		st.Loaded.Vision = s.sight()
+		if s.run != nil || c.phase != phaseIdle || s.unload != nil {
 			st.State = StateBusy
 		}
 	}
@@ -197,14 +262,15 @@ func (s *Service) Open(m Model) {
 		}
 		s.dropAll(Event{Kind: Cancelled})
 		s.model, s.wanted, s.deaths = m, m.Path != "", 0
+		s.ladder, s.survey, s.plan, s.measured = ladder{}, survey{}, planned{}, measured{}
 		s.load()
 	})
 }
 
-// load checks the model's files beside the service goroutine and ends the worker that is there. settle launches the
-// next one when both are done.
+// load ends the worker that is there. settle then looks at files and memory, and launches the next one.
 func (s *Service) load() {
-	s.failure, s.checked, s.progress = nil, false, 0
+	s.failure, s.ready, s.progress, s.unloaded = nil, false, 0, false
+	s.freeDue, s.freed, s.memory, s.unload = false, nil, nil, nil
 	if s.run != nil {
 		s.unbegin(s.run)
 	}
@@ -212,27 +278,11 @@ func (s *Service) load() {
 		s.stop(s.child, s.o.StopGrace)
 	}
 	s.loads++
-	load, model := s.loads, s.model
-	if !s.wanted {
-		return
-	}
-	go func() {
-		why := s.o.check(model)
-		s.box.post(func() {
-			switch {
-			case load != s.loads || s.closing:
-			case why != nil:
-				s.fail(why)
-			default:
-				s.checked = true
-			}
-		})
-	}()
 }
 
 // fail gives up until the next Open or Submit.
 func (s *Service) fail(why *Error) {
-	s.failure, s.checked = why, false
+	s.failure, s.ready = why, false
 	s.dropAll(Event{Kind: Failed, Err: why})
 }
 
@@ -269,7 +319,7 @@ func (s *Service) Close() {
 		if s.closing {
 			return
 		}
-		s.closing, s.wanted, s.failure = true, false, nil
+		s.closing, s.wanted, s.failure, s.unload = true, false, nil, nil
 		s.dropAll(Event{Kind: Cancelled})
 		if s.child != nil {
 			s.stop(s.child, s.o.StopGrace)

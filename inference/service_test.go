@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"galago/inference/plan"
 	"galago/inference/protocol"
 	"galago/inference/vision"
 )
@@ -23,7 +24,7 @@ import (
 // patience is how long a test waits for something that must come.
 const patience = 30 * time.Second
 
-var noCheck = func(Model) *Error { return nil }
+var noCheck = func(Model) (*plan.Facts, *Error) { return nil, nil }
 
 // realFake is a Service whose engine is this test binary with a personality.
 func realFake(t *testing.T, who string, env ...string) *Service {

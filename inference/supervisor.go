@@ -85,8 +85,8 @@ func spawn(o Options) (*process, func() error, error) {
 		}
 	}
 	cmd := exec.Command(path, o.Args...)
-	cmd.Env = childEnv(os.Environ(), o.Env)
-	cmd.SysProcAttr = childAttr()
+	AsWorker(cmd)
+	cmd.Env = append(cmd.Env, o.Env...)
 	stdin, err1 := cmd.StdinPipe()
 	stdout, err2 := cmd.StdoutPipe()
 	stderr, err3 := cmd.StderrPipe()
@@ -113,17 +113,24 @@ func spawn(o Options) (*process, func() error, error) {
 	return p, wait, nil
 }
 
+// AsWorker gives a command that is not started yet a worker's environment and attributes, for those who start one
+// themselves, such as the doctor. The worker ends with the thread that starts it: lock the goroutine to its thread
+// (runtime.LockOSThread) until the worker is gone.
+func AsWorker(cmd *exec.Cmd) {
+	cmd.Env = childEnv(os.Environ())
+	cmd.SysProcAttr = childAttr()
+}
+
 // childEnv is the worker's environment: this process's, less what would make ggml load another backend or fork a
 // debugger when it aborts, and with GPUs numbered as NVML numbers them.
-func childEnv(own, extra []string) []string {
-	env := make([]string, 0, len(own)+len(extra)+2)
+func childEnv(own []string) []string {
+	env := make([]string, 0, len(own)+2)
 	for _, kv := range own {
 		if name, _, _ := strings.Cut(kv, "="); !strings.EqualFold(name, "GGML_BACKEND_PATH") {
 			env = append(env, kv)
 		}
 	}
-	env = append(env, "GGML_NO_BACKTRACE=1", "CUDA_DEVICE_ORDER=PCI_BUS_ID")
-	return append(env, extra...)
+	return append(env, "GGML_NO_BACKTRACE=1", "CUDA_DEVICE_ORDER=PCI_BUS_ID")
 }
 
 // phase is what a child is doing.
@@ -131,6 +138,7 @@ type phase int
 
 const (
 	phaseStarting phase = iota // until Hello
+	phasePlanning              // a dry run, until Planned
 	phaseLoading               // until Loaded
 	phaseIdle
 	phaseAsking
@@ -141,9 +149,10 @@ const (
 type child struct {
 	proc     *process // nil until started
 	phase    phase
-	asked    uint64        // the task of phaseAsking
-	out      chan frame    // to the goroutine that writes stdin; closing it closes stdin
-	slots    chan struct{} // frames that were read and not yet looked at; holds the reader back
+	asked    uint64         // the task of phaseAsking
+	stage    protocol.Stage // the last that it began, of this load or task
+	out      chan frame     // to the goroutine that writes stdin; closing it closes stdin
+	slots    chan struct{}  // frames that were read and not yet looked at; holds the reader back
 	tail     *tail
 	hello    protocol.Hello
 	words    string // LastWords
@@ -180,12 +189,12 @@ func (s *Service) launch() {
 	s.child = c
 	s.launched = s.now()
 	s.watchChild(c)
-	go c.run(s)
+	go c.run(s, s.childOptions())
 }
 
 // run lives as long as the process: it starts it, waits until both readers have ended, and then for its exit.
-func (c *child) run(s *Service) {
-	p, err := s.o.start(s.o)
+func (c *child) run(s *Service, o Options) {
+	p, err := o.start(o)
 	if err != nil {
 		s.box.post(func() { s.gone(c, err) })
 		return
@@ -347,6 +356,10 @@ func (s *Service) gone(c *child, err error) {
 	c.close()
 	s.child = nil
 	s.log.Debug("engine gone", "wanted", c.stopping, "err", err)
+	if s.unload != nil && s.unload.c == c {
+		s.unloadGone() // however it went
+		return
+	}
 	if c.stopping && c.fault == nil {
 		return // settle goes on
 	}
@@ -365,6 +378,10 @@ func (s *Service) gone(c *child, err error) {
 // died tells the running request, and restarts the worker when that may help.
 func (s *Service) died(c *child, why *Error) {
 	s.log.Warn("engine died", "err", why, "detail", why.Detail)
+	if why.Code == protocol.CodeOutOfMemory && (c.phase == phaseLoading && s.loadRanOut(c) || c.phase == phaseAsking && s.answerRanOut(c)) {
+		s.endClear(Cleared{}, why)
+		return
+	}
 	s.flush()
 	if t := s.run; t != nil && t.sent {
 		s.run = nil
@@ -441,7 +458,10 @@ func (s *Service) dispatch(c *child, f protocol.Frame) error {
 	case protocol.KindProgress:
 		return decode(f, func(m protocol.Progress) { s.onProgress(c, m) })
 	case protocol.KindReused:
-		return decode(f, func(m protocol.Reused) { s.tell(m.ID, Event{Kind: Reused, Reused: m}) })
+		return decode(f, func(m protocol.Reused) {
+			s.measured.reused = m.Images
+			s.tell(m.ID, Event{Kind: Reused, Reused: m})
+		})
 	case protocol.KindDelta:
 		return decode(f, func(m protocol.Delta) { s.onDelta(m) })
 	case protocol.KindDone:
@@ -450,6 +470,8 @@ func (s *Service) dispatch(c *child, f protocol.Frame) error {
 		return decode(f, func(m protocol.Cancelled) { s.onEnd(c, m.ID, Event{Kind: Cancelled}) })
 	case protocol.KindFailed:
 		return decode(f, func(m protocol.Failed) { s.onFailed(c, m) })
+	case protocol.KindPlanned:
+		return decode(f, func(m protocol.Planned) { s.onPlanned(c, m) })
 	case protocol.KindCleared:
 		return decode(f, func(m protocol.Cleared) { s.onCleared(c, m) })
 	}
@@ -474,23 +496,20 @@ func (s *Service) onHello(c *child, m protocol.Hello) {
 		s.blame(c, errorf(protocol.CodeProtocol, opLoad, "the engine speaks version %d, this program version %d", m.Version, protocol.Version))
 		return
 	}
-	c.hello, c.phase = m, phaseLoading
-	s.send(c, frame{kind: protocol.KindLoad, message: protocol.Load{
-		Model: s.model.Path, MMProj: s.model.MMProj, Context: s.model.Context, GPULayers: s.model.GPULayers,
-		KVType: s.model.KVType, ImageMinTokens: s.model.ImageMinTokens, ImageMaxTokens: s.model.ImageMaxTokens,
-	}})
+	c.hello = m
+	s.begun(c)
 }
 
 func (s *Service) onLoaded(c *child, m protocol.Loaded) {
-	if c.phase != phaseLoading {
-		return
+	if c.phase == phaseLoading {
+		s.loadedNow(c, m)
 	}
-	c.phase, c.ready = phaseIdle, true
-	s.loaded, s.loadFor = m, s.now().Sub(s.launched)
-	s.log.Info("model loaded", "name", m.Name, "device", m.Device, "took", s.loadFor)
 }
 
 func (s *Service) onProgress(c *child, m protocol.Progress) {
+	if m.Stage != "" && (m.ID == 0 && c.phase == phaseLoading || m.ID != 0 && c.phase == phaseAsking && m.ID == c.asked) {
+		c.stage = m.Stage
+	}
 	if m.ID != 0 {
 		s.tell(m.ID, Event{Kind: Progress, Progress: m})
 	} else if c.phase == phaseLoading && m.Total > 0 {
@@ -500,10 +519,29 @@ func (s *Service) onProgress(c *child, m protocol.Progress) {
 
 func (s *Service) onFailed(c *child, m protocol.Failed) {
 	why := &Error{Code: m.Code, Op: m.Op, Detail: m.Detail}
+	if m.Stage != "" && m.ID == 0 == (c.phase != phaseAsking) {
+		c.stage = m.Stage
+	}
+	ranOut := m.Code == protocol.CodeOutOfMemory
 	switch {
 	case m.ID != 0:
+		if ranOut && c.phase == phaseAsking && c.asked == m.ID {
+			c.phase = phaseIdle
+			if s.answerRanOut(c) {
+				return
+			}
+			c.phase = phaseAsking
+		}
 		s.onEnd(c, m.ID, Event{Kind: Failed, Err: why})
+	case c.phase == phasePlanning: // without a dry run the formulas must do
+		s.loadIfItFits(c)
 	case c.phase <= phaseLoading:
+		if ranOut && s.loadRanOut(c) {
+			return
+		}
+		if m.Code == protocol.CodeMMProjInvalid {
+			why.Choices = append(why.Choices, withoutPictures(s.model))
+		}
 		s.stop(c, s.o.StopGrace)
 		s.fail(why)
 	case c.phase == phaseClearing:
