@@ -88,7 +88,8 @@ func decode(free slots, name string, data []byte) (d decoded) {
 type attachment struct {
 	id      uint64
 	name    string
-	sample  bool            // put there by Sample, so the next sample takes its place
+	sample  bool // put there by Sample, so the next sample takes its place
+	detail  inference.Detail
 	picture *vision.Picture // nil while it is read, or when it cannot be
 	thumb   image.Image     // for the composer
 	large   image.Image     // for the transcript
@@ -174,6 +175,16 @@ func (c *Controller) Detach(id uint64) {
 			return
 		}
 	}
+}
+
+// Detail sets how closely the model looks at a picture of the composer.
+func (c *Controller) Detail(id uint64, detail string) {
+	for _, a := range c.attachments {
+		if a.id == id {
+			a.detail = inference.Detail(detail)
+		}
+	}
+	c.showAttachments()
 }
 
 func (c *Controller) attachmentsReading() bool {

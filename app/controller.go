@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"galago/app/chat"
@@ -51,13 +52,15 @@ type Controller struct {
 	status  inference.Status
 	reading vram.Reading
 	peak    uint64
-	gauge   ui.Gauge // as the window has it
+	gauge   ui.Gauge        // as the window has it
+	memory  []ui.MemoryItem // as the window has it
 }
 
 // question waits to be asked.
 type question struct {
 	turn  *chat.Turn
-	again bool // it was asked before; its old answer stays until it is asked again
+	again bool             // it was asked before; its old answer stays until it is asked again
+	open  *inference.Model // to be opened first, a way out that was chosen; nil: what is open
 }
 
 // request is the turn that the service works on.
@@ -66,7 +69,7 @@ type request struct {
 	cancel context.CancelFunc
 	shown  *ui.Turn // as the window has it
 
-	engineGone bool // it failed with the engine
+	failed *inference.Error // why it failed; nil otherwise
 }
 
 // Params are what a Controller is built from.
@@ -102,6 +105,8 @@ func (c *Controller) Actions() ui.Actions {
 		Copy:        c.Copy,
 		NewChat:     c.NewChat,
 		Memory:      c.FreeMemory,
+		Detail:      c.Detail,
+		GPU:         c.ChooseGPU,
 		Reload:      c.Reload,
 		OpenModel:   c.OpenModel,
 		UseBuiltIn:  c.UseBuiltIn,
@@ -127,6 +132,7 @@ func (c *Controller) Start(view ui.View) {
 	c.view.SetTurns(nil)
 	status := &latest[inference.Status]{do: c.do, handle: c.showStatus}
 	c.client.Watch(status.put)
+	c.client.Configure(c.settings.policy())
 	c.restoring = c.settings.Model != ""
 	c.open(files{c.settings.Model, c.settings.MMProj})
 }
@@ -185,7 +191,7 @@ func (c *Controller) ask(text string) {
 	turn := &chat.Turn{ID: c.id(), Question: text}
 	shown := &ui.Turn{ID: turn.ID, Question: text, Progress: -1}
 	for _, a := range c.attachments {
-		turn.Images = append(turn.Images, a.picture)
+		turn.Images = append(turn.Images, chat.Image{Picture: a.picture, Detail: string(a.detail)})
 		shown.Images = append(shown.Images, a.large)
 	}
 	c.conv.Turns = append(c.conv.Turns, turn)
@@ -226,6 +232,9 @@ func (c *Controller) next() {
 	if c.active == nil && len(c.waiting) > 0 && !c.held {
 		q := c.waiting[0]
 		c.waiting = c.waiting[1:]
+		if q.open != nil {
+			c.openAs(*q.open)
+		}
 		c.submit(q.turn)
 	}
 	c.showQueue()
@@ -238,12 +247,12 @@ func (c *Controller) submit(turn *chat.Turn) {
 	c.active = r
 	turn.Restart()
 	turn.State = chat.Working
-	r.shown.Figures, r.shown.Problem = nil, nil
+	r.shown.Figures, r.shown.Problem, r.shown.Notices = nil, nil, nil
 	r.phase("Starting", -1)
 	c.put(r)
 	var messages []inference.Message
 	for _, m := range c.conv.Until(turn) {
-		messages = append(messages, inference.Message{Role: m.Role, Text: m.Text, Images: inference.Images(m.Images...)})
+		messages = append(messages, inference.Message{Role: m.Role, Text: m.Text, Images: images(m.Images)})
 	}
 	s := &stream{do: c.do, handle: func(events []inference.Event) { c.receive(r, events) }}
 	c.client.Submit(ctx, inference.Request{
@@ -252,6 +261,14 @@ func (c *Controller) submit(turn *chat.Turn) {
 		Temperature: float32(c.settings.temperature(c.manifest.Temperature)),
 		Seed:        c.settings.Seed,
 	}, s.put)
+}
+
+func images(pictures []chat.Image) []inference.Image {
+	var list []inference.Image
+	for _, p := range pictures {
+		list = append(list, inference.Image{Picture: p.Picture, Detail: inference.Detail(p.Detail)})
+	}
+	return list
 }
 
 // receive takes a request's news. The window hears of it once, however many there are.
@@ -264,13 +281,16 @@ func (c *Controller) receive(r *request, events []inference.Event) {
 	if over {
 		r.cancel()
 	}
+	if r.failed != nil {
+		r.shown.Problem.Choices = c.choices(r.turn, r.failed)
+	}
 	if c.active != r {
 		return // of a conversation that is no longer open
 	}
 	c.put(r)
 	if over {
 		c.active = nil
-		if c.held = r.engineGone; c.held {
+		if c.held = r.failed != nil && aboutEngine(r.failed); c.held {
 			c.do(c.resume) // it may be back already, and that news have come before this
 		}
 		c.next()
@@ -301,6 +321,13 @@ func (r *request) apply(e inference.Event) {
 		t.State = chat.Streaming
 		r.phase("", -1)
 		t.Write(e.Text)
+	case inference.Notice:
+		r.shown.Notices = append(slices.Clip(r.shown.Notices), e.Text)
+		if e.Restart {
+			t.Restart()
+			t.State = chat.Working
+			r.phase("Starting", -1)
+		}
 	case inference.Done:
 		t.State = chat.Done
 		r.phase("", -1)
@@ -310,7 +337,7 @@ func (r *request) apply(e inference.Event) {
 		r.phase("", -1)
 	case inference.Failed:
 		t.State, t.Drop = chat.Failed, aboutPictures(e.Err)
-		r.engineGone = aboutEngine(e.Err)
+		r.failed = e.Err
 		r.phase("", -1)
 		r.shown.Problem = problem(e.Err)
 	}
@@ -319,7 +346,8 @@ func (r *request) apply(e inference.Event) {
 // aboutPictures reports whether a question may have failed because of its pictures, and would again with them.
 func aboutPictures(err *inference.Error) bool {
 	switch err.Code {
-	case protocol.CodeNoVision, protocol.CodeBadImage, protocol.CodeContextFull, protocol.CodeOutOfMemory:
+	case protocol.CodeNoVision, protocol.CodeBadImage, protocol.CodeContextFull, protocol.CodeOutOfMemory,
+		protocol.CodeWontFit:
 		return true
 	}
 	return false
@@ -432,8 +460,14 @@ func (c *Controller) remove(t *chat.Turn) {
 
 // Retry asks a turn once more, in the place where it stands: the model reads what was said before it, not after.
 func (c *Controller) Retry(id uint64) {
-	t := c.conv.Turn(id)
-	if t == nil || !t.State.Over() {
+	if t := c.conv.Turn(id); t != nil {
+		c.retry(question{turn: t, again: true})
+	}
+}
+
+func (c *Controller) retry(again question) {
+	t := again.turn
+	if !t.State.Over() {
 		return
 	}
 	for _, q := range c.waiting {
@@ -441,11 +475,10 @@ func (c *Controller) Retry(id uint64) {
 			return
 		}
 	}
-	q := question{turn: t, again: true}
 	if c.active != nil {
-		c.view.PutTurn(c.waitingView(q))
+		c.view.PutTurn(c.waitingView(again))
 	}
-	c.enqueue(q)
+	c.enqueue(again)
 }
 
 // Copy puts a turn's answer into the clipboard.
@@ -469,36 +502,6 @@ func (c *Controller) NewChat() {
 	c.showBusy()
 	c.showAttachments()
 	c.view.SetComposerText("")
-}
-
-// FreeMemory frees the KV cache and says what that gave back, as measured.
-func (c *Controller) FreeMemory(ui.MemoryAction) {
-	if c.active != nil || len(c.waiting) > 0 {
-		c.view.Notify("The cache is cleared as soon as the answer is there.")
-	}
-	go func() {
-		cleared, err := c.client.Clear(context.Background(), protocol.FreeWorking)
-		c.do(func() {
-			if err != nil {
-				x := inference.Explain(err)
-				c.view.Notify(strings.TrimSpace(x.Title + ". " + x.Action))
-				return
-			}
-			c.view.Notify(clearedText(cleared))
-		})
-	}()
-}
-
-func clearedText(r inference.Cleared) string {
-	where := r.Device
-	if where != "resident memory" {
-		where = "GPU memory"
-	}
-	if r.After >= r.Before {
-		return fmt.Sprintf("The cache is cleared; it gave back no %s that could be measured.", where)
-	}
-	s := fmt.Sprintf("The cache is cleared: %s of %s came back", bytesText(r.Before-r.After), where)
-	return s + "."
 }
 
 // bytesText is a size as people read it.
@@ -568,7 +571,9 @@ func (c *Controller) ChangeSettings(s ui.Settings) {
 		c.settings.Temperature = &s.Temperature // else another model may have its own
 	}
 	c.settings.MaxTokens, c.settings.Seed, c.settings.Theme = s.MaxTokens, s.Seed, s.Theme
+	c.settings.FreeAfterAnswer, c.settings.IdleMinutes = s.FreeAfterAnswer, s.IdleMinutes
 	c.settings = c.settings.sane()
+	c.client.Configure(c.settings.policy())
 	c.keepSettings()
 	c.showSettings()
 }
@@ -577,6 +582,7 @@ func (c *Controller) showSettings() {
 	c.view.SetSettings(ui.Settings{
 		MaxTokens: c.settings.MaxTokens, Temperature: c.settings.temperature(c.manifest.Temperature),
 		Seed: c.settings.Seed, Theme: c.settings.Theme,
+		FreeAfterAnswer: c.settings.FreeAfterAnswer, IdleMinutes: c.settings.IdleMinutes,
 	})
 }
 

@@ -234,26 +234,6 @@ func TestEmptyQuestion(t *testing.T) {
 	}
 }
 
-func TestClearCache(t *testing.T) {
-	for _, c := range []struct {
-		cleared inference.Cleared
-		err     error
-		want    string
-	}{
-		{inference.Cleared{Before: 5 << 30, After: 3 << 30, Device: "CUDA0"}, nil, "The cache is cleared: 2.0 GiB of GPU memory came back."},
-		{inference.Cleared{Before: 5, After: 6, Device: "resident memory"}, nil, "The cache is cleared; it gave back no resident memory that could be measured."},
-		{inference.Cleared{}, &inference.Error{Code: protocol.CodeNoModel, Op: "clear"}, "No model is open. Open a model first."},
-	} {
-		b := newBench(t)
-		b.client.cleared, b.client.clearErr = c.cleared, c.err
-		b.FreeMemory(ui.MemoryWorking)
-		b.until("a message", func() bool { return b.view.note() != "" })
-		if got := b.view.note(); got != c.want {
-			t.Errorf("%+v: %q, want %q", c.cleared, got, c.want)
-		}
-	}
-}
-
 func TestFigures(t *testing.T) {
 	for _, c := range []struct {
 		stop protocol.StopReason

@@ -34,8 +34,19 @@ func (c *Controller) open(f files) {
 			ImageMinTokens: d.ImageMin, ImageMaxTokens: d.ImageMax,
 		}
 	}
+	m.GPU = c.settings.GPU
 	c.showSettings()
 	c.client.Open(m) // without a path, when the built-in model was not found, it only ends what is open
+}
+
+// openAs opens what is open with other settings, or without its vision file.
+func (c *Controller) openAs(m inference.Model) {
+	c.choosing++
+	if f := (files{m.Path, m.MMProj}); !c.builtIn() || f != (files{c.demo.Model, c.demo.MMProj}) {
+		c.opened = f
+	}
+	c.notice = nil
+	c.client.Open(m)
 }
 
 // OpenModel opens a model of the person's own. Which of two files is the model and which the projector is read from
@@ -190,6 +201,7 @@ func (c *Controller) showStatus(s inference.Status) {
 		c.showAttachments()
 	}
 	c.showGauge()
+	c.showMemory()
 	c.resume()
 }
 
@@ -310,7 +322,9 @@ func (c *Controller) bannerNow() *ui.Banner {
 		return c.notice
 	case s.State == inference.StateFailed && s.Err != nil && c.current():
 		b := problemBanner(s.Err)
-		if c.builtIn() || c.demoErr != nil || !aboutModel(s.Err) {
+		if way := modelChoice(s.Err); way != nil {
+			b.Label, b.Do = way.Label, func() { c.openAs(*way.Model) }
+		} else if c.builtIn() || c.demoErr != nil || !aboutModel(s.Err) {
 			b.Label, b.Do = "Try again", c.Reload
 		} else {
 			b.Label, b.Do = "Use the built-in model", c.UseBuiltIn

@@ -44,6 +44,7 @@ type line struct {
 	Line     string      `json:"line,omitempty"`
 	Figures  []string    `json:"figures,omitempty"`
 	Problem  *ui.Problem `json:"problem,omitempty"`
+	Notices  []string    `json:"notices,omitempty"`
 	Items    []item      `json:"items,omitempty"`
 	Waiting  int         `json:"waiting,omitempty"`
 	Busy     bool        `json:"busy,omitempty"`
@@ -55,6 +56,7 @@ type line struct {
 type item struct {
 	Name    string `json:"name"`
 	Info    string `json:"info,omitempty"`
+	Cost    string `json:"cost,omitempty"`
 	Problem string `json:"problem,omitempty"`
 }
 
@@ -89,7 +91,7 @@ func (r *recorder) SetAttachments(list []ui.Attachment) {
 	r.View.SetAttachments(list)
 	l := line{Event: "attachments"}
 	for _, a := range list {
-		it := item{Name: a.Name, Info: a.Info}
+		it := item{Name: a.Name, Info: a.Info, Cost: a.Cost}
 		if a.Problem != nil {
 			it.Problem = a.Problem.Title + ": " + a.Problem.Text
 		}
@@ -107,7 +109,7 @@ func (r *recorder) PutTurn(t ui.Turn) {
 	r.View.PutTurn(t)
 	r.write(line{
 		Event: "turn", ID: t.ID, State: turnStates[t.State], Question: t.Question, Answer: t.Answer,
-		Phase: t.Phase, Figures: t.Figures, Problem: t.Problem,
+		Phase: t.Phase, Figures: t.Figures, Problem: t.Problem, Notices: t.Notices,
 	})
 }
 
@@ -124,6 +126,15 @@ func (r *recorder) SetBusy(busy bool) {
 func (r *recorder) SetGauge(g ui.Gauge) {
 	r.View.SetGauge(g)
 	r.write(line{Event: "gauge", Name: g.Name, Line: g.Line, Total: g.Total, Used: g.Used})
+}
+
+func (r *recorder) SetMemory(items []ui.MemoryItem) {
+	r.View.SetMemory(items)
+	l := line{Event: "memory"}
+	for _, i := range items {
+		l.Items = append(l.Items, item{Name: string(i.Action), Info: i.Expect})
+	}
+	r.write(l)
 }
 
 func (r *recorder) Notify(text string) {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"time"
 
 	"galago/inference"
 )
@@ -20,6 +21,10 @@ type Settings struct {
 	Theme       string   `json:"theme"`                 // system, light or dark
 	Model       string   `json:"model"`                 // path of the GGUF; empty: the built-in model
 	MMProj      string   `json:"mmproj"`                // path of its vision projector; may be empty
+	GPU         string   `json:"gpu,omitempty"`         // UUID of the card to use; empty: the first
+
+	FreeAfterAnswer bool `json:"free_after_answer,omitempty"` // frees working memory after every answer
+	IdleMinutes     int  `json:"idle_minutes,omitempty"`      // unloads the model after so long without a question; 0: never
 }
 
 func defaultSettings() Settings {
@@ -38,6 +43,7 @@ func (s Settings) sane() Settings {
 	if t := s.Temperature; t != nil && !(*t >= 0 && *t <= 2) {
 		s.Temperature = nil
 	}
+	s.IdleMinutes = min(max(s.IdleMinutes, 0), 24*60)
 	if s.Theme != "light" && s.Theme != "dark" {
 		s.Theme = d.Theme
 	}
@@ -57,6 +63,11 @@ func (s Settings) temperature(own *float64) float64 {
 
 // usualTemperature is inference.DefaultTemperature without the noise of widening a float32.
 var usualTemperature = math.Round(float64(inference.DefaultTemperature)*100) / 100
+
+// policy is when memory is given back without being asked.
+func (s Settings) policy() inference.Policy {
+	return inference.Policy{FreeAfterAnswer: s.FreeAfterAnswer, IdleUnload: time.Duration(s.IdleMinutes) * time.Minute}
+}
 
 // errOutOfReach is the error when there may be good settings that cannot be read now. They must not be overwritten.
 var errOutOfReach = errors.New("the settings could not be read; the usual ones are used, and changes are not kept this time")

@@ -16,7 +16,9 @@ func TestSettingsFile(t *testing.T) {
 		want    func(*Settings)
 		damaged bool
 	}{
-		"whole":       {`{"max_tokens":64,"temperature":0,"seed":3,"theme":"light","model":"/m","mmproj":"/p"}`, func(s *Settings) { *s = Settings{64, new(float64), 3, "light", "/m", "/p"} }, false},
+		"whole": {`{"max_tokens":64,"temperature":0,"seed":3,"theme":"light","model":"/m","mmproj":"/p"}`, func(s *Settings) {
+			*s = Settings{MaxTokens: 64, Temperature: new(float64), Seed: 3, Theme: "light", Model: "/m", MMProj: "/p"}
+		}, false},
 		"part":        {`{"seed":3}`, func(s *Settings) { s.Seed = 3 }, false},
 		"unknown":     {`{"seed":3,"wings":2}`, func(s *Settings) { s.Seed = 3 }, false},
 		"not sane":    {`{"max_tokens":-5,"temperature":9,"theme":"pink"}`, func(*Settings) {}, false},

@@ -52,7 +52,7 @@ type Problem struct {
 // Choice is a button of a Problem.
 type Choice struct {
 	Label string
-	Do    func()
+	Do    func() `json:"-"`
 }
 
 // Attachment is a picture in the composer.

@@ -25,11 +25,17 @@ const (
 // Over reports whether nothing more will come.
 func (s State) Over() bool { return s >= Done }
 
+// Image is a picture of a question and how closely the model is to look at it.
+type Image struct {
+	*vision.Picture
+	Detail string // low, high, or empty for the usual
+}
+
 // Turn is a question with its answer.
 type Turn struct {
 	ID       uint64
 	Question string
-	Images   []*vision.Picture
+	Images   []Image
 	State    State
 	Drop     bool // its pictures are why it failed: they must not spoil the next question
 	answer   strings.Builder
@@ -62,6 +68,21 @@ func (c *Conversation) Turn(id uint64) *Turn {
 	return nil
 }
 
+// Pictures are those that turn t is about: its own, or else those of the last turn before it that brought some. They
+// may be changed in place.
+func (c *Conversation) Pictures(t *Turn) []Image {
+	var last []Image
+	for _, u := range c.Turns {
+		if len(u.Images) > 0 {
+			last = u.Images
+		}
+		if u == t {
+			break
+		}
+	}
+	return last
+}
+
 // Remove takes a turn out.
 func (c *Conversation) Remove(t *Turn) {
 	c.Turns = slices.DeleteFunc(c.Turns, func(u *Turn) bool { return u == t })
@@ -71,17 +92,17 @@ func (c *Conversation) Remove(t *Turn) {
 type Message struct {
 	Role   string // user or assistant
 	Text   string
-	Images []*vision.Picture
+	Images []Image
 }
 
 // Until is the conversation as the model should read it to answer turn t: what was said before, then t's question.
 //
-// A turn that has no answer is left out, since a model expects question and answer to alternate; but the pictures of
+// A turn that has no answer, or failed because of its pictures, is left out, since a model expects question and answer to alternate; but the pictures of
 // questions that are over go along with the next one if that brings none, because the person still sees them and means
 // them.
 func (c *Conversation) Until(t *Turn) []Message {
 	var messages []Message
-	var carried []*vision.Picture
+	var carried []Image
 	for _, u := range c.Turns {
 		images := u.Images
 		if len(images) == 0 {
@@ -90,11 +111,12 @@ func (c *Conversation) Until(t *Turn) []Message {
 		if u == t {
 			return append(messages, Message{Role: "user", Text: u.Question, Images: images})
 		}
-		if u.Answer() == "" {
-			switch {
-			case u.Drop:
-				carried = nil
-			case u.State.Over():
+		switch {
+		case u.Drop:
+			carried = nil
+			continue
+		case u.Answer() == "":
+			if u.State.Over() {
 				carried = images
 			}
 			continue

@@ -9,7 +9,10 @@ import (
 )
 
 func turn(question string, state State, answer string, images ...*vision.Picture) *Turn {
-	t := &Turn{Question: question, State: state, Images: images}
+	t := &Turn{Question: question, State: state}
+	for _, p := range images {
+		t.Images = append(t.Images, Image{Picture: p})
+	}
 	t.Write(answer)
 	return t
 }
@@ -49,6 +52,8 @@ func TestPicturesOfAQuestionWithoutAnAnswerGoAlong(t *testing.T) {
 	poison.Drop = true
 	spoilt := turn("spoilt by a", Failed, "")
 	spoilt.Drop = true
+	begun := turn("begun", Failed, "half", b)
+	begun.Drop = true
 	for _, c := range []struct {
 		name   string
 		before []*Turn
@@ -60,6 +65,7 @@ func TestPicturesOfAQuestionWithoutAnAnswerGoAlong(t *testing.T) {
 		{"over two questions", []*Turn{turn("one", Failed, "", a), turn("two", Done, "")}, "user: a now?"},
 		{"poison", []*Turn{turn("one", Failed, "", a), poison}, "user: now?"},
 		{"poison that was carried", []*Turn{turn("one", Failed, "", a), spoilt}, "user: now?"},
+		{"poison with half an answer", []*Turn{turn("one", Done, "first", a), begun}, "user: a one\nassistant: first\nuser: now?"},
 		{"still waits", []*Turn{turn("one", Waiting, "", a)}, "user: now?"},
 	} {
 		last := turn("now?", Waiting, "")

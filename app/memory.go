@@ -1,0 +1,160 @@
+package app
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"galago/app/chat"
+	"galago/inference"
+	"galago/inference/protocol"
+	"galago/ui"
+)
+
+// memoryItems is the memory menu: what each entry should give back by what the engine says that it holds.
+func memoryItems(s inference.Status) []ui.MemoryItem {
+	held := func(parts ...protocol.Part) (n uint64) {
+		for _, m := range s.Memory {
+			for _, p := range parts {
+				if m.Part == p {
+					n += m.Bytes
+				}
+			}
+		}
+		return n
+	}
+	working := held(protocol.PartKV, protocol.PartCompute, protocol.PartVision, protocol.PartEncode)
+	loaded := s.State == inference.StateReady || s.State == inference.StateBusy
+	items := []ui.MemoryItem{
+		{
+			Action: ui.MemoryForget, Label: "Forget this conversation’s cache", Expect: "frees no memory", Enabled: loaded,
+			Hint: "For answers that remember nothing: the next question reads the whole conversation again.",
+		},
+		{
+			Action: ui.MemoryWorking, Label: "Free working memory", Expect: expect(working), Enabled: loaded && working > 0,
+			Hint: "KV cache, vision tower and scratch space. The weights stay; the next question makes the rest again.",
+		},
+		{
+			Action: ui.MemoryUnload, Label: "Unload the model", Expect: expect(working + held(protocol.PartWeights)), Enabled: loaded,
+			Hint: "Ends the engine, so that nothing of it is left in memory. The next question loads the model again.",
+		},
+	}
+	if len(s.Reduced) > 0 {
+		items = append(items, ui.MemoryItem{
+			Action: ui.MemoryLift, Label: "Use the full settings again", Expect: "loads the model again", Enabled: true,
+			Hint: strings.Join(s.Reduced, " "),
+		})
+	}
+	return items
+}
+
+// showMemory draws the memory menu anew if anything in it changed.
+func (c *Controller) showMemory() {
+	items := memoryItems(c.status)
+	if !slices.Equal(items, c.memory) {
+		c.memory = items
+		c.view.SetMemory(items)
+	}
+}
+
+func expect(n uint64) string {
+	if n == 0 {
+		return "nothing to free"
+	}
+	return "about " + bytesText(n)
+}
+
+// FreeMemory does what was chosen in the memory menu and says what came of it, as measured.
+func (c *Controller) FreeMemory(action ui.MemoryAction) {
+	if action == ui.MemoryLift {
+		c.client.Lift()
+		return
+	}
+	if c.active != nil || len(c.waiting) > 0 {
+		c.view.Notify("That is done as soon as the answer is there.")
+	}
+	go func() {
+		cleared, err := c.clear(action)
+		c.do(func() {
+			if err != nil {
+				x := inference.Explain(err)
+				c.view.Notify(strings.TrimSpace(x.Title + ". " + x.Action))
+				return
+			}
+			c.peak = 0
+			c.showGauge()
+			c.view.Notify(clearedText(cleared))
+		})
+	}()
+}
+
+// clear waits for the service; it is called beside the main goroutine.
+func (c *Controller) clear(action ui.MemoryAction) (inference.Cleared, error) {
+	switch action {
+	case ui.MemoryUnload:
+		return c.client.Unload(context.Background())
+	case ui.MemoryForget:
+		return c.client.Clear(context.Background(), protocol.ForgetCache)
+	}
+	return c.client.Clear(context.Background(), protocol.FreeWorking)
+}
+
+func clearedText(r inference.Cleared) string {
+	where := r.Device
+	if where != "resident memory" {
+		where = "GPU memory"
+	}
+	done := map[protocol.What]string{
+		protocol.ForgetCache: "The cache is forgotten",
+		protocol.FreeWorking: "Working memory is freed",
+		inference.Unloaded:   "The model is unloaded",
+	}[r.What]
+	switch {
+	case r.What == protocol.ForgetCache:
+		return done + "; that frees no memory."
+	case r.After >= r.Before:
+		return fmt.Sprintf("%s; no %s came back that could be measured.", done, where)
+	}
+	return fmt.Sprintf("%s: %s of %s came back, measured.", done, bytesText(r.Before-r.After), where)
+}
+
+// ChooseGPU opens the model on another card.
+func (c *Controller) ChooseGPU(uuid string) {
+	if uuid == c.settings.GPU {
+		return
+	}
+	c.settings.GPU = uuid
+	c.keepSettings()
+	c.open(c.opened)
+}
+
+// choices are the ways out of a turn that failed.
+func (c *Controller) choices(t *chat.Turn, err *inference.Error) []ui.Choice {
+	var list []ui.Choice
+	for _, way := range err.Choices {
+		list = append(list, ui.Choice{Label: way.Label, Do: func() { c.choose(t, way) }})
+	}
+	return list
+}
+
+// choose asks a turn again in the way that was chosen.
+func (c *Controller) choose(t *chat.Turn, way inference.Choice) {
+	if way.Detail != nil {
+		pictures := c.conv.Pictures(t)
+		for i := range pictures {
+			pictures[i].Detail = string(*way.Detail)
+		}
+	}
+	c.retry(question{turn: t, again: true, open: way.Model})
+}
+
+// modelChoice is the first way out that opens a model, or nil.
+func modelChoice(err *inference.Error) *inference.Choice {
+	for i, way := range err.Choices {
+		if way.Model != nil {
+			return &err.Choices[i]
+		}
+	}
+	return nil
+}

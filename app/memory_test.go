@@ -1,0 +1,112 @@
+package app
+
+import (
+	"path/filepath"
+	"reflect"
+	"testing"
+
+	"galago/inference"
+	"galago/inference/protocol"
+	"galago/ui"
+)
+
+func holding(s inference.Status) inference.Status {
+	s.Memory = []protocol.Memory{
+		{Part: protocol.PartWeights, Device: "CUDA0", Bytes: 3000 << 20},
+		{Part: protocol.PartVision, Device: "CUDA0", Bytes: 400 << 20},
+		{Part: protocol.PartKV, Device: "CUDA0", Bytes: 300 << 20},
+		{Part: protocol.PartCompute, Device: "CUDA0", Bytes: 100 << 20},
+		{Part: protocol.PartCompute, Device: "CPU", Bytes: 10 << 20},
+		{Part: protocol.PartEncode, Device: "CUDA0", Bytes: 200 << 20},
+	}
+	return s
+}
+
+func TestMemoryMenuSaysWhatEachEntryShouldFree(t *testing.T) {
+	b := newBench(t)
+	b.tell(holding(b.ready()))
+	var got []string
+	for _, i := range b.view.memory {
+		got = append(got, string(i.Action)+": "+i.Expect)
+		if !i.Enabled || i.Label == "" || i.Hint == "" {
+			t.Errorf("%+v", i)
+		}
+	}
+	want := []string{"forget: frees no memory", "working: about 1010 MiB", "unload: about 3.9 GiB"}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	reduced := holding(b.ready())
+	reduced.Reduced = []string{"Pictures are shown smaller."}
+	b.tell(reduced)
+	if n := len(b.view.memory); n != 4 || b.view.memory[3].Action != ui.MemoryLift || b.view.memory[3].Hint != reduced.Reduced[0] {
+		t.Errorf("%+v", b.view.memory)
+	}
+	b.tell(inference.Status{State: inference.StateUnloaded})
+	for _, i := range b.view.memory {
+		if i.Enabled {
+			t.Errorf("nothing is loaded, and %q can be chosen", i.Label)
+		}
+	}
+}
+
+func TestMemoryButtonsSayWhatWasMeasured(t *testing.T) {
+	for _, c := range []struct {
+		action  ui.MemoryAction
+		cleared inference.Cleared
+		err     error
+		want    string
+	}{
+		{ui.MemoryWorking, inference.Cleared{What: protocol.FreeWorking, Before: 5 << 30, After: 3 << 30, Device: "RTX 3050"}, nil, "Working memory is freed: 2.0 GiB of GPU memory came back, measured."},
+		{ui.MemoryWorking, inference.Cleared{What: protocol.FreeWorking, Before: 5, After: 6, Device: "resident memory"}, nil, "Working memory is freed; no resident memory came back that could be measured."},
+		{ui.MemoryForget, inference.Cleared{What: protocol.ForgetCache, Before: 5, After: 5, Device: "RTX 3050"}, nil, "The cache is forgotten; that frees no memory."},
+		{ui.MemoryUnload, inference.Cleared{What: inference.Unloaded, Before: 90 << 20, Device: "resident memory"}, nil, "The model is unloaded: 90 MiB of resident memory came back, measured."},
+		{ui.MemoryUnload, inference.Cleared{}, &inference.Error{Code: protocol.CodeNoModel, Op: "clear"}, "No model is open. Open a model first."},
+	} {
+		b := newBench(t)
+		b.client.cleared, b.client.clearErr = c.cleared, c.err
+		b.FreeMemory(c.action)
+		b.until("a message", func() bool { return b.view.note() != "" })
+		if got := b.view.note(); got != c.want {
+			t.Errorf("%+v: %q, want %q", c.cleared, got, c.want)
+		}
+	}
+}
+
+// A question that would not fit is asked again in the way that was chosen, with the pictures that it is about.
+func TestWaysOutOfAFailureAreButtons(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.Attach([]string{write(t, filepath.Join(t.TempDir(), "a.png"), pngOf(t, 40, 30))})
+	b.attached()
+	b.Send("What is it?")
+	b.say(0, done)
+	b.Send("And now?")
+	low, other := inference.DetailLow, inference.Model{Path: "/m.gguf", Context: 1024}
+	b.say(1, inference.Event{Kind: inference.Failed, Err: &inference.Error{
+		Code: protocol.CodeWontFit, Op: "answer", Choices: []inference.Choice{
+			{Label: "Use a smaller picture", Detail: &low}, {Label: "Use a smaller context", Model: &other},
+		},
+	}})
+	problem := b.view.turn(1).Problem
+	if problem == nil || len(problem.Choices) != 2 || problem.Choices[0].Label != "Use a smaller picture" {
+		t.Fatalf("%+v", problem)
+	}
+	problem.Choices[0].Do()
+	if m := b.request(2).Messages; m[0].Images[0].Detail != inference.DetailLow {
+		t.Errorf("asked again with %+v", m[0].Images[0].Detail)
+	}
+	b.say(2, inference.Event{Kind: inference.Notice, Text: "The picture is shown smaller.", Restart: true}, delta("A "), delta("circle."))
+	if turn := b.view.turn(1); len(turn.Notices) != 1 || turn.Answer != "A circle." {
+		t.Errorf("%+v", turn)
+	}
+	b.say(2, delta(" no"), inference.Event{Kind: inference.Notice, Text: "The context is smaller.", Restart: true})
+	if turn := b.view.turn(1); len(turn.Notices) != 2 || turn.Answer != "" || turn.State != ui.TurnWorking {
+		t.Errorf("what was written before memory ran out is void: %+v", turn)
+	}
+	b.say(2, done)
+	problem.Choices[1].Do()
+	if got := b.client.opened[len(b.client.opened)-1]; got.Path != other.Path || got.Context != 1024 || len(b.client.requests) != 4 {
+		t.Errorf("opened %+v, %d requests", got, len(b.client.requests))
+	}
+}
