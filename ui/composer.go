@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -163,13 +164,18 @@ func (c *composer) heightFor(width float32) float32 {
 	return h
 }
 
-// filesHeight is what the pictures take: all of them up to three rows, then they scroll.
+// filesHeight is what the pictures take: all of them up to nearly three rows, then they scroll.
 func (c *composer) filesHeight(width float32) float32 {
 	if len(c.fileBox.list) == 0 {
 		return 0
 	}
+	const most = 2.75 * (fileHeight + fileGap)
+	c.fileBox.inset = 0
 	all := c.fileBox.heightFor(width - 2*composerPad)
-	return min(all, 2.5*(fileHeight+gap1))
+	if all > most {
+		c.fileBox.inset = gap3
+	}
+	return min(all, most)
 }
 
 func (c *composer) CreateRenderer() fyne.WidgetRenderer {
@@ -218,6 +224,9 @@ func (c *composer) CreateRenderer() fyne.WidgetRenderer {
 func (c *composer) restyle() {
 	c.override.Theme = bare{fyne.CurrentApp().Settings().Theme()}
 	c.override.Refresh()
+	for _, b := range []*button{c.attach, c.cancel, c.send} {
+		b.Refresh()
+	}
 	c.Refresh()
 }
 
@@ -360,9 +369,13 @@ type fileGrid struct {
 	tips  *tips
 	list  []Attachment
 	cards []*fileCard
+	inset float32 // at the right, for the scroll bar
 }
 
-const fileHeight float32 = 56
+const (
+	fileHeight float32 = 56
+	fileGap    float32 = 6
+)
 
 func newFileGrid(act Actions, tips *tips) *fileGrid {
 	g := &fileGrid{act: act, tips: tips}
@@ -388,23 +401,36 @@ func (g *fileGrid) set(list []Attachment) {
 	g.Refresh()
 }
 
+// cardWidth is the least that a card needs beside another one for its figures to be read.
+const cardWidth float32 = 300
+
 // columns is how many cards stand beside each other.
 func (g *fileGrid) columns(width float32) int {
-	n := 1
-	switch {
-	case len(g.list) > 8:
-		n = 3
-	case len(g.list) > 1:
-		n = 2
-	}
-	return min(n, max(int(width/215), 1))
+	return min(len(g.list), max(int((width+gap2)/(cardWidth+gap2)), 1), 2)
 }
 
-func (g *fileGrid) heightFor(width float32) float32 {
-	n := g.columns(width)
-	rows := (len(g.list) + n - 1) / n
-	return float32(rows)*(fileHeight+gap1) - gap1
+// arrange puts the cards in rows, placing them when move is set, and returns where they end. A row is as high as its
+// highest card.
+func (g *fileGrid) arrange(width float32, move bool) float32 {
+	width -= g.inset
+	n := max(g.columns(width), 1)
+	w := (width - float32(n-1)*gap2) / float32(n)
+	y := float32(0)
+	for row := range slices.Chunk(g.cards, n) {
+		h := float32(0)
+		for i, c := range row {
+			own := c.heightFor(w)
+			if move {
+				place(c, float32(i)*(w+gap2), y, w, own)
+			}
+			h = max(h, own)
+		}
+		y += h + fileGap
+	}
+	return max(y-fileGap, 0)
 }
+
+func (g *fileGrid) heightFor(width float32) float32 { return g.arrange(width, false) }
 
 func (g *fileGrid) CreateRenderer() fyne.WidgetRenderer { return &gridRenderer{g} }
 
@@ -412,13 +438,7 @@ type gridRenderer struct{ g *fileGrid }
 
 func (r *gridRenderer) Destroy() {}
 
-func (r *gridRenderer) Layout(s fyne.Size) {
-	n := r.g.columns(s.Width)
-	w := (s.Width - float32(n-1)*gap2) / float32(n)
-	for i, c := range r.g.cards {
-		place(c, float32(i%n)*(w+gap2), float32(i/n)*(fileHeight+gap1), w, fileHeight)
-	}
-}
+func (r *gridRenderer) Layout(s fyne.Size) { r.g.arrange(s.Width, true) }
 
 func (r *gridRenderer) MinSize() fyne.Size {
 	w := r.g.Size().Width
@@ -441,31 +461,110 @@ func (r *gridRenderer) Refresh() {
 	canvas.Refresh(r.g)
 }
 
-// fileCard shows one picture of the composer: thumbnail, name, what it costs or what is wrong, and the cross.
+// fileCard shows one picture of the composer: thumbnail, name, what it costs or what is wrong, how closely it is looked
+// at, and the cross.
 type fileCard struct {
 	widget.BaseWidget
-	file   Attachment
-	tips   *tips
-	thumb  *picture
-	remove *button
+	act     Actions
+	file    Attachment
+	tips    *tips
+	thumb   *picture
+	remove  *button
+	details *choice // where there is room, else drop
+	drop    *button
+	ways    choiceButtons // out of a problem
 }
 
 func newFileCard(act Actions, tips *tips) *fileCard {
-	c := &fileCard{tips: tips, thumb: newPicture(nil, radiusControl, nil)}
+	c := &fileCard{act: act, tips: tips, thumb: newPicture(nil, radiusControl, nil)}
 	c.remove = newButton(quiet, "close", "", func() {
 		if act.Detach != nil {
 			act.Detach(c.file.ID)
 		}
 	}).withTip(tips, "Remove this picture")
 	c.remove.small = true
+	c.drop = newButton(pill, "", "", c.showDetails).withTip(tips, "How closely the model looks at this picture")
+	c.drop.small, c.drop.tail = true, "chevron"
 	c.ExtendBaseWidget(c)
 	return c
 }
 
 func (c *fileCard) set(a Attachment) {
+	if !slices.Equal(a.Details, c.file.Details) || a.ID != c.file.ID {
+		c.makeDetails(a.Details)
+	}
 	c.file = a
 	c.thumb.set(a.Thumb)
+	c.drop.text = detailName(a.Detail)
+	c.drop.Refresh()
+	if i := slices.Index(a.Details, a.Detail); c.details != nil && i >= 0 && i != c.details.chosen {
+		c.details.choose(i)
+	}
+	var ways []Choice
+	if a.Problem != nil {
+		ways = a.Problem.Choices
+	}
+	c.ways.set(ways, true, func(i int) { c.file.Problem.Choices[i].Do() })
 	c.Refresh()
+}
+
+// detailNames are the words for the details, with what each of them means.
+var detailNames = map[string]struct{ name, tip string }{
+	"low":  {"Low", "Fewer picture tokens: quicker and less memory; small print is lost"},
+	"":     {"Auto", "As many picture tokens as the model was opened with"},
+	"high": {"High", "As many picture tokens as the model and memory allow"},
+}
+
+func detailName(detail string) string {
+	if n := detailNames[detail].name; n != "" {
+		return n
+	}
+	return detail
+}
+
+// makeDetails makes the row of details; there is none where there is nothing to choose.
+func (c *fileCard) makeDetails(details []string) {
+	c.details = nil
+	if len(details) < 2 || c.act.Detail == nil {
+		return
+	}
+	var names []string
+	for _, d := range details {
+		names = append(names, detailName(d))
+	}
+	c.details = newChoice(names, func(i int) { c.act.Detail(c.file.ID, c.file.Details[i]) })
+	for i, b := range c.details.buttons {
+		b.small = true
+		b.withTip(c.tips, detailNames[details[i]].tip)
+	}
+}
+
+func (c *fileCard) detailItems() []*fyne.MenuItem {
+	var items []*fyne.MenuItem
+	for _, d := range c.file.Details {
+		i := fyne.NewMenuItem(detailName(d), func() { c.act.Detail(c.file.ID, d) })
+		i.Checked = d == c.file.Detail
+		items = append(items, i)
+	}
+	return items
+}
+
+// showDetails opens the menu of details, for a card that has no room for the row.
+func (c *fileCard) showDetails() {
+	driver := fyne.CurrentApp().Driver()
+	pos := driver.AbsolutePositionForObject(c.drop).AddXY(0, c.drop.Size().Height+gap1)
+	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", c.detailItems()...), driver.CanvasForObject(c.drop), pos)
+}
+
+// wideCard is the width from which on a card has the row of details beside its text.
+const wideCard float32 = 480
+
+func (c *fileCard) heightFor(width float32) float32 {
+	if len(c.ways.buttons) == 0 {
+		return fileHeight
+	}
+	x := fileHeight + 10
+	return max(fileHeight, 42+c.ways.arrange(0, 0, width-x, false))
 }
 
 // line is the second line: the cost, or what is wrong in its place.
@@ -482,9 +581,24 @@ func (c *fileCard) line() (string, fyne.ThemeColorName) {
 	return c.file.Info, colorMuted
 }
 
+// lines are the second and the third line for a width: all on one where it fits, else the cost on a line of its own.
+func (c *fileCard) lines(width float32) (first, rest string) {
+	text, _ := c.line()
+	fits := func(s string) bool { return fyne.MeasureText(s, textSmall, fyne.TextStyle{}).Width <= width }
+	if cost := c.file.Cost; cost != "" && c.file.Problem == nil && c.file.Info != "" {
+		if all := text + between + cost; !fits(text) || fits(all) {
+			return splitInfo(all, width)
+		}
+		return text, cost
+	}
+	return splitInfo(text, width)
+}
+
+// between stands between two facts of a line.
+const between = " · "
+
 // splitInfo breaks a line of facts between two of them, where it is too long for a width.
 func splitInfo(text string, width float32) (first, rest string) {
-	const between = " · "
 	if fyne.MeasureText(text, textSmall, fyne.TextStyle{}).Width <= width {
 		return text, ""
 	}
@@ -501,6 +615,9 @@ func splitInfo(text string, width float32) (first, rest string) {
 func (c *fileCard) tip() string {
 	text, _ := c.line()
 	tip := c.file.Name + "\n" + text
+	if c.file.Cost != "" && c.file.Problem == nil {
+		tip += "\n" + c.file.Cost
+	}
 	if p := c.file.Problem; p != nil && p.Title != "" {
 		tip += "\n" + p.Text
 		if p.Action != "" {
@@ -518,32 +635,66 @@ func (c *fileCard) CreateRenderer() fyne.WidgetRenderer {
 	name := newLabel("", textSmall+1, colorText).bold()
 	info, more := newLabel("", textSmall, colorMuted), newLabel("", textSmall, colorMuted)
 	mark := newIcon("warning", colorError)
-	d := &drawing{objects: []fyne.CanvasObject{c.thumb, mark.image, name.draw, info.draw, more.draw, c.remove}}
+	d := &drawing{}
+	objects := func() []fyne.CanvasObject {
+		o := []fyne.CanvasObject{c.thumb, mark.image, name.draw, info.draw, more.draw, c.remove, c.drop}
+		if c.details != nil {
+			o = append(o, c.details)
+		}
+		return c.ways.objects(o)
+	}
+	d.objects = objects()
 	d.min = func() fyne.Size { return fyne.NewSize(120, fileHeight) }
 	d.layout = func(s fyne.Size) {
 		place(c.thumb, 0, 0, fileHeight, fileHeight)
 		x := fileHeight + 10
-		cross := c.remove.MinSize()
-		w := s.Width - x - cross.Width - gap1
+		cross := c.remove.measure()
+		right := s.Width - cross.Width - gap1 // of the text
+		wide := s.Width >= wideCard
+		nameRight := right
+		drops := c.details != nil && !wide
+		setVisible(c.drop, drops)
+		if c.details != nil {
+			setVisible(c.details, wide)
+		}
+		if c.details != nil && wide {
+			m := c.details.measure()
+			place(c.details, right-m.Width-gap1, (fileHeight-m.Height)/2, m.Width, m.Height)
+			right -= m.Width + gap1 + gap3
+			nameRight = right
+		} else if drops {
+			nameRight = right - c.drop.measure().Width - gap2
+			right = s.Width
+		}
 		at := x
 		if c.file.Problem != nil {
 			at += 18
 		}
-		text, _ := c.line()
-		first, rest := splitInfo(text, w-(at-x))
+		first, rest := c.lines(right - at)
+		if len(c.ways.buttons) > 0 {
+			first, _ = c.line()
+			rest = "" // the buttons are there
+		}
 		info.set(first)
 		more.set(rest)
-		y := float32(9) // two lines in the middle, or three from the top
-		if rest != "" {
-			y = 1
+		y, crossY := float32(9), (fileHeight-cross.Height)/2 // two lines in the middle, or three from the top
+		if rest != "" || len(c.ways.buttons) > 0 {
+			y = 2
 		}
-		name.place(x, y, w, 18)
-		place(mark.image, x, y+21, 14, 14)
-		info.place(at, y+19, w-(at-x), 18)
-		more.place(at, y+36, w-(at-x), 18)
-		place(c.remove, s.Width-cross.Width, (s.Height-cross.Height)/2, cross.Width, cross.Height)
+		if drops {
+			m := c.drop.measure()
+			crossY = y + 9 - cross.Height/2 // on the line of the name
+			place(c.drop, nameRight+gap2, y+9-m.Height/2, m.Width, m.Height)
+		}
+		place(c.remove, s.Width-cross.Width, crossY, cross.Width, cross.Height)
+		name.place(x, y, nameRight-x, 18)
+		place(mark.image, x, y+20, 14, 14)
+		info.place(at, y+18, right-at, 18)
+		more.place(at, y+35, right-at, 18)
+		c.ways.arrange(x, 42, s.Width-x, true)
 	}
 	d.restyle = func() {
+		d.objects = objects()
 		name.set(c.file.Name)
 		_, color := c.line()
 		info.color, more.color = color, color

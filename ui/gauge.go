@@ -6,6 +6,7 @@ import (
 	"image/color"
 	"math"
 	"reflect"
+	"slices"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -14,22 +15,32 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// gaugeBar is the strip at the bottom: whose memory, how it is used, and the button that gives some back.
+// gaugeBar is the strip at the bottom: whose memory, how it is used, and the menu that gives some back. A click opens
+// the panel with all figures.
 type gaugeBar struct {
 	widget.BaseWidget
-	gauge Gauge
-	bar   *memoryBar
-	clear *button
-	tips  *tips
+	act    Actions
+	tips   *tips
+	gauge  Gauge
+	panel  Panel
+	items  []MemoryItem
+	bar    *memoryBar
+	memory *button
+
+	open   *popover     // what is open above the strip; nil while nothing is
+	figure *memoryPanel // its content when that is the panel
+	menu   *memoryMenu  // its content when that is the menu
 }
 
 const gaugeHeight float32 = 58
 
 func newGaugeBar(act Actions, tips *tips) *gaugeBar {
-	g := &gaugeBar{tips: tips, bar: newMemoryBar(tips)}
-	g.clear = newButton(secondary, "", "Clear cache", func() { act.Memory(MemoryWorking) }).
-		withTip(tips, "Forget what the model keeps of this conversation, and give its memory back")
-	g.clear.Hidden = act.Memory == nil
+	g := &gaugeBar{act: act, tips: tips}
+	g.bar = newMemoryBar(tips, g.openPanel)
+	g.memory = newButton(secondary, "memory", "Memory", g.openMenu).withTip(tips, "Give memory back, and see how much that is")
+	g.memory.tail = "chevron"
+	g.memory.Hidden = act.Memory == nil
+	g.memory.Disable()
 	g.ExtendBaseWidget(g)
 	return g
 }
@@ -42,7 +53,80 @@ func (g *gaugeBar) set(v Gauge) {
 	g.gauge = v
 	g.bar.set(v)
 	g.Refresh()
+	g.updatePanel()
 }
+
+// setPanel keeps the figures, and shows them if the panel is open.
+func (g *gaugeBar) setPanel(p Panel) {
+	g.panel = p
+	g.updatePanel()
+}
+
+// setItems keeps the memory menu, and shows it if it is open.
+func (g *gaugeBar) setItems(items []MemoryItem) {
+	if slices.Equal(items, g.items) {
+		return
+	}
+	g.items = slices.Clone(items)
+	if len(items) == 0 {
+		g.memory.Disable()
+	} else {
+		g.memory.Enable()
+	}
+	if g.menu != nil {
+		g.menu.set(g.items)
+		g.open.fit()
+	}
+}
+
+func (g *gaugeBar) updatePanel() {
+	if g.figure != nil && g.figure.set(g.gauge, g.panel) {
+		g.open.fit()
+	}
+}
+
+// openPanel shows all figures above the strip.
+func (g *gaugeBar) openPanel() {
+	if g.open != nil {
+		return
+	}
+	g.figure = newMemoryPanel(g.act)
+	g.figure.set(g.gauge, g.panel)
+	g.show(g.figure, panelWidth, false)
+}
+
+// openMenu shows what gives memory back.
+func (g *gaugeBar) openMenu() {
+	if g.open != nil {
+		return
+	}
+	g.menu = newMemoryMenu(func(what MemoryAction) {
+		g.open.hide()
+		if g.act.Memory != nil {
+			g.act.Memory(what)
+		}
+	})
+	g.menu.set(g.items)
+	g.show(g.menu, menuWidth, true)
+}
+
+func (g *gaugeBar) show(body flowing, width float32, right bool) {
+	g.tips.hide()
+	c := fyne.CurrentApp().Driver().CanvasForObject(g)
+	g.open = showPopover(c, body, width, right, func() { g.open, g.figure, g.menu = nil, nil, nil })
+}
+
+// Tapped opens the panel also from the name and the figures beside the bar.
+func (g *gaugeBar) Tapped(*fyne.PointEvent) { g.openPanel() }
+
+// MouseIn explains what the strip shows.
+func (g *gaugeBar) MouseIn(*desktop.MouseEvent) {
+	if g.gauge.Tooltip != "" {
+		g.tips.showSoon(g, g.gauge.Tooltip)
+	}
+}
+func (g *gaugeBar) MouseMoved(*desktop.MouseEvent) {}
+func (g *gaugeBar) MouseOut()                      { g.tips.hide() }
 
 func (g *gaugeBar) CreateRenderer() fyne.WidgetRenderer {
 	back, edge := newPanel(colorSide, "", 0), newPanel(colorLine, "", 0)
@@ -50,21 +134,25 @@ func (g *gaugeBar) CreateRenderer() fyne.WidgetRenderer {
 	used, total := newLabel("", textSmall+1, colorText).bold(), newLabel("", textSmall+1, colorMuted)
 	peak := newLabel("", textSmall, colorMuted)
 	d := &drawing{objects: []fyne.CanvasObject{
-		back.rect, edge.rect, name.draw, info.draw, g.bar, used.draw, total.draw, peak.draw, g.clear,
+		back.rect, edge.rect, name.draw, info.draw, g.bar, used.draw, total.draw, peak.draw, g.memory,
 	}}
 	d.min = func() fyne.Size { return fyne.NewSize(480, gaugeHeight) }
 	d.layout = func(s fyne.Size) {
 		place(back.rect, 0, 0, s.Width, s.Height)
 		place(edge.rect, 0, 0, s.Width, 1)
-		left := min(max(name.size().Width, info.size().Width)+1, s.Width*0.24)
+		b := g.memory.measure()
+		right := s.Width - gap4
+		if !g.memory.Hidden {
+			place(g.memory, right-b.Width, (s.Height-b.Height)/2, b.Width, b.Height)
+			right -= b.Width + gap4
+		}
+		natural := max(name.size().Width, info.size().Width) + 1
+		left := min(natural, s.Width*0.22)
 		if g.gauge.Total == 0 {
-			left = max(left, min(max(name.size().Width, info.size().Width)+1, s.Width-2*gap4-g.clear.MinSize().Width-gap4))
+			left = min(natural, right-gap4)
 		}
 		name.place(gap4, 12, left, 18)
 		info.place(gap4, 30, left, 18)
-		b := g.clear.MinSize()
-		place(g.clear, s.Width-gap4-b.Width, (s.Height-b.Height)/2, b.Width, b.Height)
-		right := s.Width - gap4 - b.Width - gap3
 		shown := g.gauge.Total > 0
 		for _, o := range []fyne.CanvasObject{used.draw, total.draw, peak.draw, g.bar} {
 			setVisible(o, shown)
@@ -84,6 +172,11 @@ func (g *gaugeBar) CreateRenderer() fyne.WidgetRenderer {
 		v := g.gauge
 		name.set(v.Name)
 		info.set(v.Line)
+		info.color = colorMuted
+		if v.Total == 0 && v.Alarm != "" { // there is no bar to stand under
+			info.set(v.Alarm)
+			info.color = colorWarn
+		}
 		u, t := bytesOf(v.Used, v.Total)
 		used.set(u)
 		total.set(" of " + t)
@@ -133,21 +226,23 @@ func byteSize(b uint64) string {
 	return s
 }
 
-// memoryBar is the segmented bar with its labels. Its legend opens under the pointer, on a click and with the
-// keyboard, since colour is not the only sign.
+// memoryBar is the segmented bar with its labels. Under the pointer, and with the arrow keys, each segment tells its
+// name and size, since colour is not the only sign.
 type memoryBar struct {
 	widget.BaseWidget
-	gauge           Gauge
-	tips            *tips
-	focused, pinned bool
-	redrawn         int // how often the bar's pixels were made, for tests
-	drawn           *image.NRGBA
-	drawnFor        Gauge
-	drawnDark       bool
+	gauge     Gauge
+	tips      *tips
+	onOpen    func()
+	focused   bool
+	at        spot // what is explained now
+	redrawn   int  // how often the bar's pixels were made, for tests
+	drawn     *image.NRGBA
+	drawnFor  Gauge
+	drawnDark bool
 }
 
-func newMemoryBar(tips *tips) *memoryBar {
-	b := &memoryBar{tips: tips}
+func newMemoryBar(tips *tips, onOpen func()) *memoryBar {
+	b := &memoryBar{tips: tips, onOpen: onOpen, at: nowhere}
 	b.ExtendBaseWidget(b)
 	return b
 }
@@ -155,6 +250,14 @@ func newMemoryBar(tips *tips) *memoryBar {
 func (b *memoryBar) set(g Gauge) {
 	b.gauge = g
 	b.Refresh()
+	if b.at != nowhere { // the figures under the pointer change too
+		at := b.at
+		if at != atPeak || g.Peak == 0 {
+			at = min(at, spot(len(stretches(g))))
+		}
+		b.at = nowhere
+		b.explain(at)
+	}
 }
 
 const (
@@ -166,24 +269,43 @@ const (
 type stretch struct {
 	segment  Segment
 	from, to float64
+	over     bool // pending, and more than what is left
 }
 
-// stretches lays the segments one after the other; more than the total is cut.
+// stretches lays the segments one after the other, what is pending after all that is used. More than the total is cut.
 func stretches(g Gauge) []stretch {
 	if g.Total == 0 {
 		return nil
 	}
 	var out []stretch
 	at := 0.0
-	for _, s := range g.Segments {
-		to := min(at+float64(s.Bytes)/float64(g.Total), 1)
-		if to > at {
-			out = append(out, stretch{s, at, to})
+	add := func(s Segment) {
+		end := at + float64(s.Bytes)/float64(g.Total)
+		pending := s.Kind == SegmentPending
+		if pending && end > 1 {
+			at = min(at, 1-minPending) // something must be seen of what does not fit
 		}
-		at = to
+		if to := min(end, 1); to > at {
+			out = append(out, stretch{s, at, to, pending && end > 1})
+		}
+		at = min(end, 1)
+	}
+	for _, s := range g.Segments {
+		if s.Kind != SegmentPending {
+			add(s)
+		}
+	}
+	at = max(at, min(float64(g.Used)/float64(g.Total), 1))
+	for _, s := range g.Segments {
+		if s.Kind == SegmentPending && s.Bytes > 0 {
+			add(s)
+		}
 	}
 	return out
 }
+
+// minPending is the share of the bar that a request gets which is to come on top of a full card.
+const minPending = 0.02
 
 // paint draws bar and peak mark pixel by pixel.
 func (b *memoryBar) paint(w, h int) image.Image {
@@ -231,6 +353,9 @@ func (p barPainter) fill(g Gauge) {
 // segment is the colour of a segment at a pixel: a thin seam at its right edge, stripes where it is only pending.
 func (p barPainter) segment(s stretch, x, y int, w float64) color.NRGBA {
 	c := segmentColor(s.segment.Kind)
+	if s.over {
+		c = color.NRGBAModel.Convert(theme.Color(colorError)).(color.NRGBA)
+	}
 	edge := s.to*w - (float64(x) + 0.5)
 	if edge < p.scale && (s.to-s.from)*w > 4*p.scale && s.to < 1 {
 		return color.NRGBAModel.Convert(theme.Color(colorSide)).(color.NRGBA)
@@ -272,7 +397,7 @@ func (p barPainter) peak(g Gauge) {
 }
 
 func (b *memoryBar) CreateRenderer() fyne.WidgetRenderer {
-	r := &barRenderer{b: b, raster: canvas.NewRaster(b.paint), ring: newPanel("", "", 6)}
+	r := &barRenderer{b: b, raster: canvas.NewRaster(b.paint), ring: newPanel("", "", 6), mark: newIcon("warning", colorWarn)}
 	r.Refresh()
 	return r
 }
@@ -282,13 +407,14 @@ type barRenderer struct {
 	raster *canvas.Raster
 	ring   *panel
 	labels []*label
+	mark   *icon // before the alarm
 }
 
 func (r *barRenderer) Destroy()           {}
 func (r *barRenderer) MinSize() fyne.Size { return fyne.NewSize(40, barHeight+2*barTop+14) }
 
 func (r *barRenderer) Objects() []fyne.CanvasObject {
-	o := []fyne.CanvasObject{r.raster, r.ring.rect}
+	o := []fyne.CanvasObject{r.raster, r.ring.rect, r.mark.image}
 	for _, l := range r.labels {
 		o = append(o, l.draw)
 	}
@@ -298,7 +424,21 @@ func (r *barRenderer) Objects() []fyne.CanvasObject {
 func (r *barRenderer) Layout(s fyne.Size) {
 	place(r.raster, 0, 0, s.Width, barHeight+2*barTop)
 	place(r.ring.rect, -3, barTop-3, s.Width+6, barHeight+6)
+	setVisible(r.mark.image, r.b.gauge.Alarm != "")
+	if r.b.gauge.Alarm != "" {
+		r.placeAlarm(s.Width)
+		return
+	}
 	r.placeLabels(s.Width)
+}
+
+// placeAlarm puts a warning where the labels are otherwise.
+func (r *barRenderer) placeAlarm(width float32) {
+	const y = barHeight + 2*barTop - 2
+	place(r.mark.image, 0, y+1, 14, 14)
+	l := newLabel(r.b.gauge.Alarm, textSmall, colorWarn).bold()
+	l.place(gap4+2, y, width-gap4-2, 16)
+	r.labels = []*label{l}
 }
 
 // placeLabels writes under each segment what it is, where that fits beside the labels before it.
@@ -326,6 +466,7 @@ func (r *barRenderer) placeLabels(width float32) {
 
 func (r *barRenderer) Refresh() {
 	r.ring.restyle()
+	r.mark.restyle()
 	styleRing(r.ring.rect, r.b.focused)
 	r.Layout(r.b.Size())
 	if !reflect.DeepEqual(r.b.drawnFor, r.b.gauge) || r.b.drawnDark != isDark() {
@@ -334,115 +475,128 @@ func (r *barRenderer) Refresh() {
 	canvas.Refresh(r.b)
 }
 
-// MouseIn shows the legend.
-func (b *memoryBar) MouseIn(*desktop.MouseEvent)    { b.tips.show(b, newLegend(b.gauge)) }
-func (b *memoryBar) MouseMoved(*desktop.MouseEvent) {}
+// spot is a place of the bar: the number of a stretch, their count for what is free, or one of the following.
+type spot int
 
-// MouseOut hides it, unless a click has pinned it.
-func (b *memoryBar) MouseOut() {
-	if !b.pinned {
-		b.tips.hide()
+const (
+	nowhere spot = -1
+	atPeak  spot = 1 << 20
+)
+
+// spotAt finds what lies at x.
+func (b *memoryBar) spotAt(x float32) spot {
+	share, reach := float64(x)/float64(b.Size().Width), 3/float64(b.Size().Width)
+	if b.gauge.Peak > 0 && math.Abs(share-float64(b.gauge.Peak)/float64(b.gauge.Total)) <= reach {
+		return atPeak
 	}
+	parts := stretches(b.gauge)
+	for i, s := range parts {
+		if share >= s.from && share < s.to {
+			return spot(i)
+		}
+	}
+	return spot(len(parts))
 }
 
-// Tapped pins the legend, or lets it go.
-func (b *memoryBar) Tapped(*fyne.PointEvent) {
-	b.pinned = !b.pinned
-	if b.pinned {
-		b.tips.show(b, newLegend(b.gauge))
-	} else {
-		b.tips.hide()
+// describe says what lies at a spot and where its middle is, as a share of the bar.
+func (b *memoryBar) describe(at spot) (text string, middle float64) {
+	g, parts := b.gauge, stretches(b.gauge)
+	switch {
+	case at == atPeak:
+		return "peak: " + byteSize(g.Peak) + "\nThe most that was in use since memory was last given back", float64(g.Peak) / float64(g.Total)
+	case int(at) < len(parts):
+		s := parts[at]
+		return segmentText(s, g), (s.from + s.to) / 2
 	}
+	free, from := uint64(0), 1.0
+	if g.Total > g.Used {
+		free = g.Total - g.Used
+	}
+	if len(parts) > 0 {
+		from = parts[len(parts)-1].to
+	}
+	text = "free: " + byteSize(free)
+	if g.Tooltip != "" {
+		text += "\n" + g.Tooltip
+	}
+	return text, (from + 1) / 2
+}
+
+func segmentText(s stretch, g Gauge) string {
+	text := s.segment.Label + ": " + byteSize(s.segment.Bytes)
+	switch {
+	case s.over:
+		return text + "\nNot yet in use, and more than what is free"
+	case s.segment.Kind == SegmentPending:
+		return text + "\nNot yet in use: what the question in the composer will add"
+	}
+	return text + fmt.Sprintf(", %.0f %% of %s", 100*float64(s.segment.Bytes)/float64(g.Total), byteSize(g.Total))
+}
+
+// explain shows the tip of a spot.
+func (b *memoryBar) explain(at spot) {
+	if at == b.at || b.gauge.Total == 0 {
+		return
+	}
+	b.at = at
+	text, middle := b.describe(at)
+	b.tips.showAt(b, float32(middle)*b.Size().Width, newTipText(text))
+}
+
+func (b *memoryBar) explainNothing() {
+	b.at = nowhere
+	b.tips.hide()
+}
+
+// MouseIn explains the segment under the pointer.
+func (b *memoryBar) MouseIn(e *desktop.MouseEvent) { b.explain(b.spotAt(e.Position.X)) }
+
+// MouseMoved explains the next one.
+func (b *memoryBar) MouseMoved(e *desktop.MouseEvent) { b.explain(b.spotAt(e.Position.X)) }
+
+func (b *memoryBar) MouseOut() { b.explainNothing() }
+
+func (b *memoryBar) Cursor() desktop.Cursor { return desktop.PointerCursor }
+
+// Tapped opens the panel.
+func (b *memoryBar) Tapped(*fyne.PointEvent) {
+	b.explainNothing()
+	b.onOpen()
 }
 
 func (b *memoryBar) FocusGained() {
 	b.focused = true
-	b.tips.show(b, newLegend(b.gauge))
 	b.Refresh()
 }
 
 func (b *memoryBar) FocusLost() {
-	b.focused, b.pinned = false, false
-	b.tips.hide()
+	b.focused = false
+	b.explainNothing()
 	b.Refresh()
 }
 
-func (b *memoryBar) TypedRune(r rune) { typeElsewhere(b, r) }
+func (b *memoryBar) TypedRune(r rune) {
+	if r != ' ' {
+		typeElsewhere(b, r)
+	}
+}
 
 func (b *memoryBar) TypedKey(e *fyne.KeyEvent) {
-	if e.Name == fyne.KeyEscape {
-		b.tips.hide()
-	}
-	keyElsewhere(b, e)
-}
-
-// legend is the card that names every segment with its size.
-type legend struct {
-	widget.BaseWidget
-	rows []legendRow
-	note *still
-}
-
-type legendRow struct {
-	swatch     *canvas.Rectangle
-	name, size *label
-}
-
-func newLegend(g Gauge) *legend {
-	l := &legend{note: newPlain(textSmall, colorMuted)}
-	l.note.setText(g.Tooltip)
-	row := func(name string, c color.Color, bytes uint64) {
-		l.rows = append(l.rows, legendRow{canvas.NewRectangle(c), newLabel(name, textSmall, colorText), newLabel(byteSize(bytes), textSmall, colorMuted)})
-	}
-	var sum uint64
-	for _, s := range g.Segments {
-		name := s.Label
-		if s.Kind == SegmentPending {
-			name += " (not yet used)"
+	last := spot(len(stretches(b.gauge)))
+	switch e.Name {
+	case fyne.KeySpace, fyne.KeyReturn, fyne.KeyEnter:
+		b.Tapped(nil)
+	case fyne.KeyRight:
+		b.explain(min(b.at, last-1) + 1)
+	case fyne.KeyLeft:
+		b.explain(max(min(b.at, last+1)-1, 0))
+	case fyne.KeyEscape:
+		if b.at != nowhere {
+			b.explainNothing()
+			return
 		}
-		row(name, segmentColor(s.Kind), s.Bytes)
-		sum += s.Bytes
+		keyElsewhere(b, e)
+	default:
+		keyElsewhere(b, e)
 	}
-	if g.Total > sum {
-		row("free", theme.Color(colorTrack), g.Total-sum)
-	}
-	l.ExtendBaseWidget(l)
-	return l
-}
-
-func (l *legend) CreateRenderer() fyne.WidgetRenderer {
-	back := newPanel(colorSurface, colorLine, radiusControl)
-	objects := []fyne.CanvasObject{back.rect, l.note}
-	width := min(l.note.naturalWidth()+1, 260)
-	for _, r := range l.rows {
-		r.swatch.CornerRadius = 3
-		r.swatch.StrokeColor, r.swatch.StrokeWidth = theme.Color(colorLine), 1
-		objects = append(objects, r.swatch, r.name.draw, r.size.draw)
-		width = max(width, 18+r.name.size().Width+gap5+r.size.size().Width+1)
-	}
-	const rowHeight = 20
-	d := &drawing{objects: objects}
-	d.min = func() fyne.Size {
-		h := 2*gap2 + rowHeight*float32(len(l.rows))
-		if l.note.source != "" {
-			h += l.note.heightFor(width) + gap1
-		}
-		return fyne.NewSize(width+2*gap3, h)
-	}
-	d.layout = func(s fyne.Size) {
-		place(back.rect, 0, 0, s.Width, s.Height)
-		y := gap2
-		for _, r := range l.rows {
-			place(r.swatch, gap3, y+5, 10, 10)
-			w := r.size.size().Width + 1
-			r.name.place(gap3+18, y, s.Width-2*gap3-18-w, rowHeight)
-			r.size.place(s.Width-gap3-w, y, w, rowHeight)
-			y += rowHeight
-		}
-		if l.note.source != "" {
-			place(l.note, gap3, y+gap1, s.Width-2*gap3, l.note.heightFor(s.Width-2*gap3))
-		}
-	}
-	d.restyle = func() { canvas.Refresh(l) }
-	return d
 }

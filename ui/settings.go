@@ -3,6 +3,7 @@ package ui
 import (
 	"image/color"
 	"math"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,9 @@ type settingsForm struct {
 	temperature  *formSlider
 	value        *textLine
 	theme        *choice
+	free         *formCheck
+	idle         *choice
+	idleMinutes  []int // of the choice
 	wrong        *textLine
 	box          *fyne.Container
 }
@@ -52,6 +56,8 @@ func newSettingsForm(s Settings, onChange func(Settings)) *settingsForm {
 			f.theme.choose(i)
 		}
 	}
+	f.free = newFormCheck("Free working memory after every answer", s.FreeAfterAnswer, func() { f.read() })
+	f.makeIdle(s.IdleMinutes)
 	f.wrong = newTextLine("", textSmall, colorError)
 	f.tokens.OnChanged = func(string) { f.read() }
 	f.seed.OnChanged = func(string) { f.read() }
@@ -64,9 +70,37 @@ func newSettingsForm(s Settings, onChange func(Settings)) *settingsForm {
 		settingRow("Temperature", "0 always takes the likeliest word, higher varies more", container.NewBorder(nil, nil, nil, f.value, f.temperature)),
 		settingRow("Seed", "the same number and temperature give the same answer; empty is random", f.seed),
 		settingRow("Look", "", f.theme),
+		settingRow("Unload the model when idle", "after so many minutes without a question; the next one loads it again", f.idle),
+		f.freeRow(s.FreeCost),
 		f.wrong,
 	)
 	return f
+}
+
+// makeIdle offers some spans, and the one that is set where it is none of them.
+func (f *settingsForm) makeIdle(now int) {
+	f.idleMinutes = []int{0, 5, 15, 30, 60}
+	if !slices.Contains(f.idleMinutes, now) && now > 0 {
+		f.idleMinutes = append(f.idleMinutes, now)
+		slices.Sort(f.idleMinutes)
+	}
+	labels := []string{"Never"}
+	for _, m := range f.idleMinutes[1:] {
+		labels = append(labels, strconv.Itoa(m)+" min")
+	}
+	f.idle = newChoice(labels, func(int) { f.read() })
+	f.idle.choose(max(slices.Index(f.idleMinutes, now), 0))
+}
+
+// freeRow is the check box with what it costs below.
+func (f *settingsForm) freeRow(cost string) fyne.CanvasObject {
+	hint := "smaller between the questions, slower at the next one"
+	if cost != "" {
+		hint = cost
+	}
+	space := canvas.NewRectangle(color.Transparent)
+	space.SetMinSize(fyne.NewSize(1, 6))
+	return container.NewVBox(f.free, newTextLine(hint, textSmall, colorMuted), space)
 }
 
 func temperatureText(v float64) string { return strconv.FormatFloat(math.Round(v*100)/100, 'f', 2, 64) }
@@ -104,6 +138,8 @@ func (f *settingsForm) read() {
 	}
 	s.Temperature = math.Round(f.temperature.Value*100) / 100
 	s.Theme = themeNames[f.theme.chosen].value
+	s.FreeAfterAnswer = f.free.Checked
+	s.IdleMinutes = f.idleMinutes[f.idle.chosen]
 	if s != f.settings {
 		f.settings = s
 		f.onChange(s)
@@ -127,6 +163,25 @@ func (e *formEntry) TypedKey(k *fyne.KeyEvent) {
 		return
 	}
 	e.Entry.TypedKey(k)
+}
+
+// formCheck is a check box that leaves Esc to the sheet around it.
+type formCheck struct{ widget.Check }
+
+func newFormCheck(text string, checked bool, onChange func()) *formCheck {
+	c := &formCheck{}
+	c.Text, c.Checked = text, checked
+	c.OnChanged = func(bool) { onChange() }
+	c.ExtendBaseWidget(c)
+	return c
+}
+
+func (c *formCheck) TypedKey(k *fyne.KeyEvent) {
+	if k.Name == fyne.KeyEscape {
+		keyElsewhere(c, k)
+		return
+	}
+	c.Check.TypedKey(k)
 }
 
 // formSlider is a slider that leaves Esc to the sheet around it.
@@ -209,6 +264,19 @@ func (c *choice) choose(n int) {
 	}
 }
 
+// measure is the smallest size. Unlike MinSize it needs no renderer.
+func (c *choice) measure() fyne.Size {
+	var widest fyne.Size
+	for _, b := range c.buttons {
+		m := b.measure()
+		if b.small {
+			m.Width += gap2
+		}
+		widest = widest.Max(m)
+	}
+	return fyne.NewSize(widest.Width*float32(len(c.buttons)), widest.Height)
+}
+
 func (c *choice) CreateRenderer() fyne.WidgetRenderer {
 	back := newPanel("", colorLine, radiusControl)
 	objects := []fyne.CanvasObject{back.rect}
@@ -216,14 +284,7 @@ func (c *choice) CreateRenderer() fyne.WidgetRenderer {
 		objects = append(objects, b)
 	}
 	d := &drawing{objects: objects}
-	d.min = func() fyne.Size {
-		var s fyne.Size
-		for _, b := range c.buttons {
-			m := b.measure()
-			s = fyne.NewSize(s.Width+m.Width, max(s.Height, m.Height))
-		}
-		return s
-	}
+	d.min = c.measure
 	d.layout = func(s fyne.Size) {
 		place(back.rect, 0, 0, s.Width, s.Height)
 		w := s.Width / float32(len(c.buttons))

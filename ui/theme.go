@@ -19,6 +19,7 @@ const (
 	colorTrack   fyne.ThemeColorName = "galago.track"   // what is left empty in a bar
 	colorTint    fyne.ThemeColorName = "galago.tint"    // background of a hint
 	colorAlarm   fyne.ThemeColorName = "galago.alarm"   // background of an error
+	colorWarn    fyne.ThemeColorName = "galago.warn"    // text of a warning
 	colorShade   fyne.ThemeColorName = "galago.shade"   // behind a dialog
 
 	colorText   = theme.ColorNameForeground
@@ -65,6 +66,7 @@ var darkPalette = palette{
 	colorTrack:                         rgb(0x23272E),
 	colorTint:                          rgb(0x2A2418),
 	colorAlarm:                         rgb(0x2E1D1E),
+	colorWarn:                          rgb(0xF4B04A),
 	colorShade:                         {A: 0xA8},
 	colorLine:                          rgb(0x2E343D),
 	colorText:                          rgb(0xE9EBEE),
@@ -103,6 +105,7 @@ var lightPalette = palette{
 	colorTrack:                         rgb(0xE0E0DC),
 	colorTint:                          rgb(0xFBF1DF),
 	colorAlarm:                         rgb(0xFBE9E7),
+	colorWarn:                          rgb(0x9A4B00),
 	colorShade:                         {A: 0x60},
 	colorLine:                          rgb(0xDEDEDA),
 	colorText:                          rgb(0x1C1E22),
@@ -138,6 +141,9 @@ var segmentColors = map[SegmentKind]struct{ dark, light color.NRGBA }{
 	SegmentKV:      {rgb(0x3FB68B), rgb(0x23936B)},
 	SegmentKVFree:  {rgb(0x2B7D60), rgb(0x8FCDB5)},
 	SegmentCompute: {rgb(0xF2A93B), rgb(0xD98A12)},
+	SegmentEncode:  {rgb(0xE5759F), rgb(0xC94F7C)},
+	SegmentRuntime: {rgb(0x45B5C9), rgb(0x1D8CA3)},
+	SegmentWindow:  {rgb(0x8C9BB5), rgb(0x75839C)},
 	SegmentOurs:    {rgb(0x5B8DEF), rgb(0x3F74DA)},
 	SegmentOthers:  {rgb(0x4A515C), rgb(0xB9BDC4)},
 	SegmentPending: {rgb(0xF2A93B), rgb(0xD98A12)},

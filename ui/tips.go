@@ -32,15 +32,20 @@ func (t *tips) showSoon(at fyne.CanvasObject, text string) {
 	t.stop = t.after(tipDelay, func() { t.show(at, newTipText(text)) })
 }
 
-// show shows a card above the object, or below it where there is no room.
+// show shows a card at the object: below it, or above it where there is no room.
 func (t *tips) show(at fyne.CanvasObject, card fyne.CanvasObject) {
+	t.showAt(at, at.Size().Width/2, card)
+}
+
+// showAt shows a card at a place of the object, x from its left edge.
+func (t *tips) showAt(at fyne.CanvasObject, x float32, card fyne.CanvasObject) {
 	if t == nil {
 		return
 	}
 	t.hide()
 	pos := fyne.CurrentApp().Driver().AbsolutePositionForObject(at)
 	size, room := card.MinSize(), t.layer.Size()
-	x := pos.X + at.Size().Width/2 - size.Width/2
+	x += pos.X - size.Width/2
 	y := pos.Y + at.Size().Height + gap1
 	if y+size.Height > room.Height-gap1 {
 		y = pos.Y - size.Height - gap1

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -23,6 +24,7 @@ type turnView struct {
 	bubble   *panel
 	question *prose
 	name     *label
+	notices  []*noticeLine
 	answer   *prose
 	phase    *label
 	bar      *progress
@@ -72,6 +74,7 @@ func (v *turnView) put(t Turn) bool {
 		}
 	}
 	v.question.setText(t.Question)
+	v.putNotices(t.Notices)
 	changed := v.answer.setText(strings.TrimRight(t.Answer, "\n "))
 	v.figures.setText(strings.Join(t.Figures, "   ·   "))
 	v.phase.set(phaseText(t))
@@ -100,7 +103,7 @@ func sameImages(a, b Turn) bool {
 
 // sameFrame says whether everything but the answer's text still takes the space it took.
 func (v *turnView) sameFrame(old Turn) bool {
-	return old.Question == v.turn.Question && len(old.Images) == len(v.turn.Images) && old.Phase == v.turn.Phase &&
+	return old.Question == v.turn.Question && slices.Equal(old.Notices, v.turn.Notices) && len(old.Images) == len(v.turn.Images) && old.Phase == v.turn.Phase &&
 		len(old.Figures) == len(v.turn.Figures) && strings.Join(old.Figures, "") == strings.Join(v.turn.Figures, "") &&
 		(old.Answer == "") == (v.turn.Answer == "") &&
 		(old.Problem == v.turn.Problem || old.Problem != nil && v.turn.Problem != nil && sameProblem(*old.Problem, *v.turn.Problem))
@@ -140,6 +143,25 @@ func (v *turnView) putProblem(p *Problem) {
 		})
 	default:
 		v.problem.set(*p)
+	}
+}
+
+// noticeLine is one line about what was reduced for want of memory.
+type noticeLine struct {
+	mark *icon
+	text *still
+}
+
+const noticeIndent float32 = 20
+
+// putNotices shows the notices, keeping the lines of those that stay.
+func (v *turnView) putNotices(notices []string) {
+	for len(v.notices) < len(notices) {
+		v.notices = append(v.notices, &noticeLine{newIcon("memory", colorMuted), newPlain(textSmall, colorMuted)})
+	}
+	v.notices = v.notices[:len(notices)]
+	for i, text := range notices {
+		v.notices[i].text.setText(text)
 	}
 }
 
@@ -191,6 +213,7 @@ func (v *turnView) arrange(width float32, move bool) float32 {
 		}
 		y += 24
 	}
+	y = v.placeNotices(width, y, move)
 	if v.turn.Answer != "" {
 		h := v.answer.heightFor(width)
 		if move {
@@ -259,6 +282,22 @@ func (v *turnView) placeQuestion(width, y float32, move bool) float32 {
 		place(v.question, width-w-padX, y+padY, w, h)
 	}
 	return y + h + 2*padY
+}
+
+// placeNotices puts what was reduced above the answer.
+func (v *turnView) placeNotices(width, y float32, move bool) float32 {
+	for _, n := range v.notices {
+		h := n.text.heightFor(width - noticeIndent)
+		if move {
+			place(n.mark.image, 0, y+1, 14, 14)
+			place(n.text, noticeIndent, y, width-noticeIndent, h)
+		}
+		y += h + 2
+	}
+	if len(v.notices) > 0 {
+		y += gap1
+	}
+	return y
 }
 
 func (v *turnView) placePhase(width, y float32, move bool) float32 {
@@ -352,6 +391,9 @@ func (r *turnRenderer) Objects() []fyne.CanvasObject {
 	if v.turn.State != TurnWaiting || v.turn.Answer != "" {
 		o = append(o, v.name.draw)
 	}
+	for _, n := range v.notices {
+		o = append(o, n.mark.image, n.text)
+	}
 	if v.turn.Answer != "" {
 		o = append(o, v.answer)
 	}
@@ -382,6 +424,9 @@ func (r *turnRenderer) Refresh() {
 	r.v.bubble.restyle()
 	r.v.name.restyle()
 	r.v.phase.restyle()
+	for _, n := range r.v.notices {
+		n.mark.restyle()
+	}
 	canvas.Refresh(r.v)
 }
 
@@ -399,6 +444,8 @@ func (v *turnView) restyle() {
 		for _, p := range []fyne.CanvasObject{v.problem.title, v.problem.text, v.problem.action, v.problem.detail} {
 			p.Refresh()
 		}
-		v.problem.fold.Refresh()
+		for _, o := range v.problem.choices.objects([]fyne.CanvasObject{v.problem.fold}) {
+			o.Refresh()
+		}
 	}
 }

@@ -85,9 +85,18 @@ func (w *Window) connect() {
 
 // typedKey takes the keys that no focused widget wants.
 func (w *Window) typedKey(e *fyne.KeyEvent) {
-	if s, ok := w.win.Canvas().Overlays().Top().(*sheet); ok {
+	switch top := w.win.Canvas().Overlays().Top().(type) {
+	case *sheet:
 		if e.Name == fyne.KeyEscape {
-			s.hide()
+			top.hide()
+		}
+		return
+	case *popover:
+		switch e.Name {
+		case fyne.KeyEscape:
+			top.hide()
+		case fyne.KeyUp, fyne.KeyDown:
+			top.move(e)
 		}
 		return
 	}
@@ -140,6 +149,9 @@ func (w *Window) dropped(uris []fyne.URI) {
 func (w *Window) restyle() {
 	w.composer.restyle()
 	w.transcript.restyle()
+	for _, o := range []fyne.CanvasObject{w.header.pill, w.header.newChat, w.header.settings, w.header, w.gauge.memory, w.gauge} {
+		o.Refresh()
+	}
 }
 
 // relayout gives every part its height anew.
@@ -231,10 +243,17 @@ func (w *Window) SetBusy(busy bool) { w.composer.setBusy(busy) }
 // SetGauge shows the memory. A reading equal to the last draws nothing.
 func (w *Window) SetGauge(g Gauge) { w.gauge.set(g) }
 
+// SetPanel sets what a click on the gauge opens; it draws only while that is open.
+func (w *Window) SetPanel(p Panel) { w.gauge.setPanel(p) }
+
+// SetMemory sets the entries of the memory menu.
+func (w *Window) SetMemory(items []MemoryItem) { w.gauge.setItems(items) }
+
 // SetSettings takes the settings that the dialog shows, and applies the look among them.
 func (w *Window) SetSettings(s Settings) {
 	if s.Theme != w.settings.Theme {
 		w.app.Settings().SetTheme(newLook(s.Theme))
+		w.restyle() // Fyne tells only windows that are shown
 	}
 	w.settings = s
 }
@@ -260,9 +279,10 @@ func (w *Window) openSettings() {
 			w.act.Settings(s)
 		}
 	})
-	showSheet(w.win.Canvas(), "Settings", form.box, func(room fyne.Size) fyne.Size {
+	scroll := container.NewVScroll(form.box)
+	showSheet(w.win.Canvas(), "Settings", scroll, func(room fyne.Size) fyne.Size {
 		m := form.box.MinSize()
-		return fyne.NewSize(min(max(m.Width, 440), room.Width), m.Height)
+		return fyne.NewSize(min(max(m.Width, 440), room.Width), min(m.Height, room.Height))
 	})
 }
 
@@ -331,9 +351,3 @@ func (w *Window) openFile(title string, endings []string, chosen func(path strin
 	d.Resize(fyne.NewSize(min(size.Width-40, 860), min(size.Height-40, 600)))
 	d.Show()
 }
-
-// SetPanel sets what a click on the gauge opens.
-func (w *Window) SetPanel(p Panel) {}
-
-// SetMemory sets the memory menu.
-func (w *Window) SetMemory(items []MemoryItem) {}

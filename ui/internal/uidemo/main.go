@@ -72,42 +72,92 @@ func gib(n float64) uint64 { return uint64(n * (1 << 30)) }
 
 func gauge(used float64) ui.Gauge {
 	return ui.Gauge{
-		Name: "RTX 3050 6 GB", Line: "37 % · 61 °C", Total: gib(5.6), Used: gib(used), Peak: gib(4.7),
+		Name: "RTX 3050 6 GB", Line: "37 % · 61 °C", Total: gib(5.6), Used: gib(used), Peak: gib(4.9),
 		Segments: []ui.Segment{
-			{Kind: ui.SegmentWeights, Label: "weights", Bytes: gib(2.9)},
+			{Kind: ui.SegmentWeights, Label: "weights", Bytes: gib(used - 1.93)},
 			{Kind: ui.SegmentVision, Label: "vision", Bytes: gib(0.45)},
-			{Kind: ui.SegmentKV, Label: "KV cache", Bytes: gib(0.28)},
+			{Kind: ui.SegmentKV, Label: "KV cache", Bytes: gib(0.2)},
 			{Kind: ui.SegmentKVFree, Label: "KV free", Bytes: gib(0.28)},
-			{Kind: ui.SegmentCompute, Label: "compute", Bytes: gib(0.28)},
-			{Kind: ui.SegmentOthers, Label: "other programs", Bytes: gib(0.3)},
+			{Kind: ui.SegmentCompute, Label: "compute", Bytes: gib(0.24)},
+			{Kind: ui.SegmentEncode, Label: "encode", Bytes: gib(0.2)},
+			{Kind: ui.SegmentRuntime, Label: "CUDA", Bytes: gib(0.18)},
+			{Kind: ui.SegmentWindow, Label: "window", Bytes: gib(0.08)},
+			{Kind: ui.SegmentOthers, Label: "others", Bytes: gib(0.3)},
 			{Kind: ui.SegmentPending, Label: "this question", Bytes: gib(0.21)},
 		},
 		Tooltip: "NVIDIA GeForce RTX 3050, driver 550.90",
 	}
 }
 
+func panel(moment int) ui.Panel {
+	p := ui.Panel{
+		Title: "NVIDIA GeForce RTX 3050 6GB Laptop GPU", Total: gib(5.6),
+		Rows: []ui.PanelRow{
+			{Label: "Weights", Value: "2.6 GiB", Hint: "28 of 28 layers, Q8_0", Kind: ui.SegmentWeights, Colour: true},
+			{Label: "Vision tower", Value: "460 MiB", Kind: ui.SegmentVision, Colour: true},
+			{Label: "KV cache, filled", Value: "205 MiB", Hint: "3,410 of 8,192 tokens", Kind: ui.SegmentKV, Colour: true},
+			{Label: "KV cache, free", Value: "287 MiB", Kind: ui.SegmentKVFree, Colour: true},
+			{Label: "Compute buffer", Value: "246 MiB", Hint: "dry run", Kind: ui.SegmentCompute, Colour: true},
+			{Label: "Picture encoder", Value: "205 MiB", Hint: "for the largest picture, measured with this card, driver and model", Kind: ui.SegmentEncode, Colour: true},
+			{Label: "CUDA context", Value: "184 MiB", Kind: ui.SegmentRuntime, Colour: true},
+			{Label: "This window", Value: "82 MiB", Kind: ui.SegmentWindow, Colour: true},
+			{Label: "Other programs", Value: "307 MiB", Hint: "Xorg 180, firefox 127", Kind: ui.SegmentOthers, Colour: true},
+			{Label: "Free", Value: "1.1 GiB"},
+			{Label: "Peak", Value: "4.9 GiB", Hint: "since memory was last given back"},
+			{Label: "Load", Value: "37 %", Hint: "61 °C, 43 of 75 W, driver 550.90"},
+		},
+		Note:  "The driver does not tell the power limit of this card.",
+		Cards: []ui.Card{{UUID: "GPU-1", Name: "NVIDIA GeForce RTX 3050 6GB Laptop GPU", Chosen: true}, {UUID: "GPU-2", Name: "NVIDIA GeForce GTX 1650"}},
+	}
+	start := time.Unix(1_700_000_000, 0)
+	for i := moment; i < moment+240; i++ {
+		used, ours := 1.2, 0.0
+		if i > 50 {
+			ours = 3.4
+		}
+		if i > 90 && i%60 < 25 {
+			ours += 0.5 + 0.03*math.Sin(float64(i))
+		}
+		if i > 200 {
+			used += 0.6
+		}
+		p.History = append(p.History, ui.HistoryPoint{At: start.Add(time.Duration(i) * 250 * time.Millisecond), Used: gib(min(used+ours, 5.6)), Ours: gib(ours)})
+	}
+	return p
+}
+
+var memory = []ui.MemoryItem{
+	{Action: ui.MemoryForget, Label: "Forget this conversation's cache", Expect: "frees no memory", Hint: "Use it when answers should not build on what was read before.", Enabled: true},
+	{Action: ui.MemoryWorking, Label: "Free working memory", Expect: "about 412 MiB", Hint: "Context and picture encoder; the weights stay. The next question takes about 0.4 s longer.", Enabled: true},
+	{Action: ui.MemoryUnload, Label: "Unload the model", Expect: "about 4.2 GiB", Hint: "Everything, the CUDA context included. The next question loads it again.", Enabled: true},
+	{Action: ui.MemoryLift, Label: "Back to full settings", Expect: "", Hint: "Nothing is reduced at the moment."},
+}
+
 func main() {
 	scene := flag.String("scene", "chat", "what to show")
 	width := flag.Float64("width", 1200, "of the window")
 	height := flag.Float64("height", 780, "of the window")
+	theme := flag.String("theme", "system", "light, dark or system")
 	flag.Parse()
 
 	a := app.NewWithID("galago.uidemo")
 	var w *ui.Window
-	say := func(s string) func() { return func() { fmt.Println(s) } }
 	w = ui.New(a, ui.Actions{
 		Send: func(s string) { fmt.Println("send", s); w.SetComposerText("") }, Cancel: say("cancel"),
 		Attach: func(p []string) { fmt.Println("attach", p); w.Notify("Attached " + strings.Join(p, ", ")) },
 		Detach: func(id uint64) { fmt.Println("detach", id) }, Unqueue: func(id uint64) { fmt.Println("unqueue", id) },
 		Retry: func(id uint64) { fmt.Println("retry", id) }, Copy: func(id uint64) { w.Notify("Copied") },
-		NewChat: func() { w.SetTurns(nil) }, Memory: func(ui.MemoryAction) { w.Notify("212 MiB given back") },
+		NewChat: func() { w.SetTurns(nil) }, Memory: func(what ui.MemoryAction) { w.Notify(fmt.Sprintf("%s: 212 MiB given back", what)) },
+		Detail: func(id uint64, d string) { fmt.Printf("detail %d %q\n", id, d) }, GPU: func(uuid string) { fmt.Println("gpu", uuid) },
 		OpenModel: func(m, p string) { fmt.Println("open", m, p) }, UseBuiltIn: say("built-in"), Sample: func(i int) { fmt.Println("sample", i) },
 		Settings: func(s ui.Settings) { fmt.Printf("%+v\n", s) }, OpenImage: func(uint64, int) { w.ShowImage("shelf.jpg", shelf) },
 	})
 	w.Fyne().Resize(fyne.NewSize(float32(*width), float32(*height)))
-	w.SetSettings(ui.Settings{MaxTokens: 768, Temperature: 0.7, Theme: "system"})
+	w.SetSettings(ui.Settings{MaxTokens: 768, Temperature: 0.7, Theme: *theme, FreeCost: "adds about 0.4 s to each question", IdleMinutes: 15})
 	w.SetModel(ui.Model{Name: "Qwen3-VL-4B", Detail: "Q8_0 · 8k context", Loading: -1, Vision: true})
 	w.SetGauge(gauge(4.5))
+	w.SetPanel(panel(0))
+	w.SetMemory(memory)
 	w.SetSamples([]ui.Sample{
 		{Image: shelf, Caption: "Shapes on a shelf", Question: "How many circles are there?"},
 		{Image: green, Caption: "A tall one", Question: "What colour is the circle, and where is it?"},
@@ -122,8 +172,17 @@ var done = ui.Turn{
 	Figures: []string{"1,036 picture tokens", "first token 0.8 s", "42 tokens/s", "980 reused"},
 }
 
+func say(s string) func() { return func() { fmt.Println(s) } }
+
+// spilling is a gauge with an alarm, and a request that is more than what is free.
+func spilling() ui.Gauge {
+	g := gauge(5.5)
+	g.Alarm = "GPU memory spills into system memory: answers are slow"
+	return g
+}
+
 func show(w *ui.Window, scene string) {
-	one := ui.Attachment{ID: 1, Name: "lower-shelf.jpg", Thumb: green, Info: "4032 × 3024 → 1184 × 896 · 1,036 tokens · +212 MiB"}
+	one := ui.Attachment{ID: 1, Name: "lower-shelf.jpg", Thumb: green, Info: "4032 × 3024 → 1184 × 896 · 1,036 tokens", Cost: "+212 MiB · about 1 s", Details: []string{"low", "", "high"}}
 	demo := &ui.Banner{Text: "Built-in demo model: it knows shapes, colours and numbers.", Label: "Open a model…", Do: func() {}}
 	switch scene {
 	case "empty":
@@ -167,6 +226,37 @@ func show(w *ui.Window, scene string) {
 		w.SetComposerText("Compare them, please:\nwhich of these is the sharpest, and which shows the same room twice? A third line that is long enough that it has to wrap somewhere in the middle of the entry.")
 		w.SetQueue([]ui.Turn{{ID: 9, Question: "And the lower shelf?"}, {ID: 10, Question: "A second one that is far too long for a chip to show in full, so it is cut"}, {ID: 11, Question: "Third?"}, {ID: 12, Question: "And a fourth one?"}})
 		w.SetBusy(true)
+	case "few":
+		two, three := one, one
+		two.ID, two.Name, two.Thumb, two.Detail = 2, "a-receipt-with-a-long-name.png", shelf, "low"
+		three.ID, three.Name, three.Thumb = 3, "wide.png", purple
+		three.Problem = &ui.Problem{Title: "This picture does not fit", Text: "It needs 212 MiB and 98 MiB are free.", Choices: []ui.Choice{{Label: "Use 256 tokens", Do: say("256 tokens")}, {Label: "Vision on the CPU", Do: say("cpu")}, {Label: "Smaller context", Do: say("context")}}}
+		w.SetTurns([]ui.Turn{done})
+		w.SetAttachments([]ui.Attachment{one, two, three})
+	case "ladder":
+		w.SetGauge(spilling())
+		w.SetTurns([]ui.Turn{
+			{
+				ID: 1, Question: "What is on the top shelf?", Images: []image.Image{shelf}, Answer: "Three mugs and a teapot.", State: ui.TurnDone, Figures: done.Figures,
+				Notices: []string{"Another program took 600 MiB, so the picture was read at 518 instead of 1,036 tokens.", "The vision tower moved to the CPU, since the encoder's 205 MiB were not free; pictures take about 4 s longer until memory is back or you choose Back to full settings."},
+			},
+			{ID: 2, Question: "And on the lower one?", Images: []image.Image{green}, State: ui.TurnFailed, Problem: &ui.Problem{
+				Title: "This question does not fit into memory", Text: "It needs 512 MiB and 98 MiB are free.", Action: "Choose what to give up:", Detail: "budget: encode 205, kv 307",
+				Choices: []ui.Choice{{Label: "Read the picture at 256 tokens", Do: say("256")}, {Label: "Vision tower on the CPU", Do: say("cpu")}, {Label: "Context of 4,096 tokens", Do: say("ctx")}, {Label: "q8_0 cache", Do: say("q8")}},
+			}},
+		})
+		w.SetAttachments([]ui.Attachment{one})
+	case "live":
+		w.SetTurns([]ui.Turn{done})
+		go func() {
+			for i := 1; ; i++ {
+				time.Sleep(250 * time.Millisecond)
+				fyne.Do(func() {
+					w.SetGauge(gauge(4.5 + 0.2*math.Sin(float64(i)/4)))
+					w.SetPanel(panel(i))
+				})
+			}
+		}()
 	case "settings":
 		w.SetTurns([]ui.Turn{done})
 	case "image":
