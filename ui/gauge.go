@@ -93,6 +93,7 @@ func (g *gaugeBar) openPanel() {
 	g.figure = newMemoryPanel(g.act)
 	g.figure.set(g.gauge, g.panel)
 	g.show(g.figure, panelWidth, false)
+	g.figure.reveal = g.open.reveal
 }
 
 // openMenu shows what gives memory back.
@@ -108,6 +109,7 @@ func (g *gaugeBar) openMenu() {
 	})
 	g.menu.set(g.items)
 	g.show(g.menu, menuWidth, true)
+	g.menu.reveal = g.open.reveal
 }
 
 func (g *gaugeBar) show(body flowing, width float32, right bool) {

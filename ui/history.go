@@ -15,7 +15,7 @@ import (
 
 const (
 	historySpan                = 60 * time.Second
-	historyHeight      float32 = 64 // of the drawing
+	historyHeight      float32 = 56 // of the drawing
 	historyLabelHeight float32 = 16
 )
 

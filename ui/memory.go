@@ -15,11 +15,12 @@ type memoryMenu struct {
 	widget.BaseWidget
 	onChoose func(MemoryAction)
 	entries  []*memoryEntry
+	reveal   func(fyne.CanvasObject) // brings what has the keyboard into sight
 	height   float32
 }
 
 func newMemoryMenu(onChoose func(MemoryAction)) *memoryMenu {
-	m := &memoryMenu{onChoose: onChoose}
+	m := &memoryMenu{onChoose: onChoose, reveal: func(fyne.CanvasObject) {}}
 	m.ExtendBaseWidget(m)
 	return m
 }
@@ -34,7 +35,7 @@ func (m *memoryMenu) set(items []MemoryItem) {
 	for _, i := range items {
 		e := old[i.Action]
 		if e == nil {
-			e = newMemoryEntry(m.onChoose)
+			e = newMemoryEntry(m.onChoose, func(o fyne.CanvasObject) { m.reveal(o) })
 		}
 		delete(old, i.Action)
 		e.set(i)
@@ -85,6 +86,7 @@ type memoryEntry struct {
 	widget.DisableableWidget
 	item             MemoryItem
 	onChoose         func(MemoryAction)
+	onFocus          func(fyne.CanvasObject)
 	hint             *still
 	hovered, focused bool
 }
@@ -95,8 +97,8 @@ var (
 	_ desktop.Hoverable = (*memoryEntry)(nil)
 )
 
-func newMemoryEntry(onChoose func(MemoryAction)) *memoryEntry {
-	e := &memoryEntry{onChoose: onChoose, hint: newPlain(textSmall, colorMuted)}
+func newMemoryEntry(onChoose func(MemoryAction), onFocus func(fyne.CanvasObject)) *memoryEntry {
+	e := &memoryEntry{onChoose: onChoose, onFocus: onFocus, hint: newPlain(textSmall, colorMuted)}
 	e.ExtendBaseWidget(e)
 	return e
 }
@@ -170,9 +172,13 @@ func (e *memoryEntry) Cursor() desktop.Cursor {
 func (e *memoryEntry) MouseIn(*desktop.MouseEvent)    { e.hovered = true; e.Refresh() }
 func (e *memoryEntry) MouseMoved(*desktop.MouseEvent) {}
 func (e *memoryEntry) MouseOut()                      { e.hovered = false; e.Refresh() }
-func (e *memoryEntry) FocusGained()                   { e.focused = true; e.Refresh() }
-func (e *memoryEntry) FocusLost()                     { e.focused = false; e.Refresh() }
-func (e *memoryEntry) TypedRune(rune)                 {}
+func (e *memoryEntry) FocusGained() {
+	e.focused = true
+	e.Refresh()
+	e.onFocus(e)
+}
+func (e *memoryEntry) FocusLost()     { e.focused = false; e.Refresh() }
+func (e *memoryEntry) TypedRune(rune) {}
 func (e *memoryEntry) TypedKey(k *fyne.KeyEvent) {
 	switch k.Name {
 	case fyne.KeySpace, fyne.KeyReturn, fyne.KeyEnter:

@@ -17,7 +17,7 @@ func at(x float32) *desktop.MouseEvent {
 	return &desktop.MouseEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(x, barTop+4)}}
 }
 
-// tipText is what the tip says now, empty when there is none.
+// shownTip is what the tip says now, empty when there is none.
 func (w *Window) shownTip() string {
 	if len(w.tips.layer.Objects) == 0 {
 		return ""
@@ -188,6 +188,10 @@ func TestPanelInSmallWindow(t *testing.T) {
 	if body := w.gauge.figure.Size(); body.Height < 30*figureHeight || body.Width > o.card.Width-2*gap3-gap3 {
 		t.Errorf("the figures take %v", body)
 	}
+	w.typedKey(key(fyne.KeyDown))
+	if first := w.gauge.figure.cards[0]; !first.focused || o.scroll.Offset.Y == 0 {
+		t.Errorf("the card with the keyboard is out of sight, scrolled to %v", o.scroll.Offset)
+	}
 }
 
 func TestMemoryMenu(t *testing.T) {
@@ -287,7 +291,7 @@ func TestDetail(t *testing.T) {
 		t.Error("the button opens no menu")
 	}
 	items := w.composer.fileBox.cards[1].detailItems()
-	if len(items) != 3 || items[1].Label != "Auto" || !items[1].Checked && b.Detail == "" {
+	if len(items) != 3 || items[1].Label != "Auto" || items[1].Checked || !items[0].Checked {
 		t.Fatalf("%d entries", len(items))
 	}
 	items[2].Action()

@@ -20,6 +20,7 @@ type memoryPanel struct {
 	gauge  Gauge
 	panel  Panel
 	height float32
+	reveal func(fyne.CanvasObject) // brings what has the keyboard into sight
 
 	title   *label
 	mark    *icon
@@ -33,7 +34,7 @@ type memoryPanel struct {
 }
 
 func newMemoryPanel(act Actions) *memoryPanel {
-	p := &memoryPanel{act: act, title: newLabel("", 15, colorText).bold(), mark: newIcon("warning", colorWarn)}
+	p := &memoryPanel{act: act, reveal: func(fyne.CanvasObject) {}, title: newLabel("", 15, colorText).bold(), mark: newIcon("warning", colorWarn)}
 	p.alarm, p.note = newPlain(textSmall+1, colorWarn), newPlain(textSmall, colorMuted)
 	p.rule, p.history = newPanel(colorLine, "", 0), newHistory()
 	p.choose = newLabel("Graphics card to use", textSmall, colorMuted)
@@ -78,7 +79,7 @@ func (p *memoryPanel) setCards(cards []Card) {
 	if !slices.EqualFunc(p.cards, cards, same) {
 		p.cards = nil
 		for range cards {
-			p.cards = append(p.cards, newCardOption(p.act.GPU))
+			p.cards = append(p.cards, newCardOption(p.act.GPU, func(o fyne.CanvasObject) { p.reveal(o) }))
 		}
 	}
 	for i, c := range cards {
@@ -236,7 +237,7 @@ func (r *figureRow) set(v PanelRow) {
 
 const (
 	figureIndent float32 = 20
-	figureHeight float32 = 21
+	figureHeight float32 = 20
 )
 
 // beside says whether the hint fits between label and value, and what it has.
@@ -289,11 +290,12 @@ type cardOption struct {
 	widget.BaseWidget
 	card             Card
 	onChoose         func(uuid string)
+	onFocus          func(fyne.CanvasObject)
 	hovered, focused bool
 }
 
-func newCardOption(onChoose func(string)) *cardOption {
-	o := &cardOption{onChoose: onChoose}
+func newCardOption(onChoose func(string), onFocus func(fyne.CanvasObject)) *cardOption {
+	o := &cardOption{onChoose: onChoose, onFocus: onFocus}
 	o.ExtendBaseWidget(o)
 	return o
 }
@@ -350,9 +352,13 @@ func (o *cardOption) Cursor() desktop.Cursor         { return desktop.PointerCur
 func (o *cardOption) MouseIn(*desktop.MouseEvent)    { o.hovered = true; o.Refresh() }
 func (o *cardOption) MouseMoved(*desktop.MouseEvent) {}
 func (o *cardOption) MouseOut()                      { o.hovered = false; o.Refresh() }
-func (o *cardOption) FocusGained()                   { o.focused = true; o.Refresh() }
-func (o *cardOption) FocusLost()                     { o.focused = false; o.Refresh() }
-func (o *cardOption) TypedRune(rune)                 {}
+func (o *cardOption) FocusGained() {
+	o.focused = true
+	o.Refresh()
+	o.onFocus(o)
+}
+func (o *cardOption) FocusLost()     { o.focused = false; o.Refresh() }
+func (o *cardOption) TypedRune(rune) {}
 func (o *cardOption) TypedKey(k *fyne.KeyEvent) {
 	switch k.Name {
 	case fyne.KeySpace, fyne.KeyReturn, fyne.KeyEnter:

@@ -25,7 +25,7 @@ type popover struct {
 // showPopover opens a popover and gives it the keyboard. onHide is called once, when it closes.
 func showPopover(c fyne.Canvas, body flowing, width float32, right bool, onHide func()) *popover {
 	p := &popover{canvas: c, body: body, width: width, right: right, onHide: onHide}
-	p.scroll = container.NewVScroll(container.New(insetLayout{p}, body))
+	p.scroll = container.NewVScroll(container.New(insetLayout{&p.inset}, body))
 	p.ExtendBaseWidget(p)
 	c.Overlays().Add(p)
 	p.Resize(c.Size())
@@ -40,13 +40,26 @@ func (p *popover) hide() {
 	}
 }
 
-// insetLayout leaves room for the scroll bar where there is one.
-type insetLayout struct{ p *popover }
+// insetLayout gives its one object all but a strip at the right, where a scroll bar is.
+type insetLayout struct{ inset *float32 }
 
-func (l insetLayout) MinSize([]fyne.CanvasObject) fyne.Size { return l.p.body.MinSize() }
+func (l insetLayout) MinSize(o []fyne.CanvasObject) fyne.Size {
+	return o[0].MinSize().AddWidthHeight(*l.inset, 0)
+}
 
-func (l insetLayout) Layout(_ []fyne.CanvasObject, s fyne.Size) {
-	place(l.p.body, 0, 0, s.Width-l.p.inset, s.Height)
+func (l insetLayout) Layout(o []fyne.CanvasObject, s fyne.Size) {
+	place(o[0], 0, 0, s.Width-*l.inset, s.Height)
+}
+
+// reveal scrolls to a part of the body.
+func (p *popover) reveal(o fyne.CanvasObject) {
+	top, room := o.Position().Y, p.scroll.Size().Height
+	switch bottom := top + o.Size().Height; {
+	case top < p.scroll.Offset.Y:
+		p.scroll.ScrollToOffset(fyne.NewPos(0, top))
+	case bottom > p.scroll.Offset.Y+room:
+		p.scroll.ScrollToOffset(fyne.NewPos(0, bottom-room))
+	}
 }
 
 // fit follows a change of the body's height.

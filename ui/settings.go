@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"image/color"
 	"math"
 	"slices"
 	"strconv"
@@ -10,6 +9,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/layout"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -65,7 +65,8 @@ func newSettingsForm(s Settings, onChange func(Settings)) *settingsForm {
 		f.value.set(temperatureText(v))
 		f.read()
 	}
-	f.box = container.NewVBox(
+	f.box = container.New(
+		layout.NewCustomPaddedVBoxLayout(9),
 		settingRow("Longest answer", "in tokens; a token is about three quarters of a word", f.tokens),
 		settingRow("Temperature", "0 always takes the likeliest word, higher varies more", container.NewBorder(nil, nil, nil, f.value, f.temperature)),
 		settingRow("Seed", "the same number and temperature give the same answer; empty is random", f.seed),
@@ -98,9 +99,8 @@ func (f *settingsForm) freeRow(cost string) fyne.CanvasObject {
 	if cost != "" {
 		hint = cost
 	}
-	space := canvas.NewRectangle(color.Transparent)
-	space.SetMinSize(fyne.NewSize(1, 6))
-	return container.NewVBox(f.free, newTextLine(hint, textSmall, colorMuted), space)
+	below := container.New(layout.NewCustomPaddedLayout(0, 0, 30, 0), newTextLine(hint, textSmall, colorMuted))
+	return container.New(tightRows, f.free, below)
 }
 
 func temperatureText(v float64) string { return strconv.FormatFloat(math.Round(v*100)/100, 'f', 2, 64) }
@@ -112,10 +112,11 @@ func settingRow(name, hint string, field fyne.CanvasObject) fyne.CanvasObject {
 	if hint != "" {
 		rows = append(rows, newTextLine(hint, textSmall, colorMuted))
 	}
-	space := canvas.NewRectangle(color.Transparent)
-	space.SetMinSize(fyne.NewSize(1, 6))
-	return container.NewVBox(append(rows, field, space)...)
+	return container.New(tightRows, append(rows, field)...)
 }
+
+// tightRows keeps a field close to the words above it.
+var tightRows = layout.NewCustomPaddedVBoxLayout(3)
 
 // read tells the settings when all fields hold something valid, and says what does not.
 func (f *settingsForm) read() {

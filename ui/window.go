@@ -279,9 +279,14 @@ func (w *Window) openSettings() {
 			w.act.Settings(s)
 		}
 	})
-	scroll := container.NewVScroll(form.box)
+	inset := float32(0)
+	scroll := container.NewVScroll(container.New(insetLayout{&inset}, form.box))
 	showSheet(w.win.Canvas(), "Settings", scroll, func(room fyne.Size) fyne.Size {
 		m := form.box.MinSize()
+		inset = 0
+		if m.Height > room.Height {
+			inset = gap3
+		}
 		return fyne.NewSize(min(max(m.Width, 440), room.Width), min(m.Height, room.Height))
 	})
 }
