@@ -7,7 +7,6 @@ package plan
 import (
 	"galago/inference/gguf"
 	"galago/inference/protocol"
-	"galago/vram"
 )
 
 // The KV cache's types.
@@ -69,58 +68,8 @@ func Read(model, mmproj string) (*Facts, error) {
 	if f.MMProj, err = gguf.Read(mmproj); err != nil {
 		return nil, err
 	}
-	return f, gguf.MatchMMProj(f.Model, f.MMProj)
+	if err := gguf.MatchMMProj(f.Model, f.MMProj); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
-
-// Change is something that would take less memory.
-type Change struct {
-	Settings Settings // as they would be. For a smaller file they stay as they are
-	Saves    uint64   // bytes on the device
-	Fits     bool     // whether it then fits, this change alone
-	File     bool     // another file of the model is needed
-	Text     string   // a sentence for people
-}
-
-// Stage is what the engine was doing when memory ran out.
-type Stage string
-
-// The stages, in the order in which they come.
-const (
-	StageWeights Stage = "load weights"
-	StageVision  Stage = "load vision"
-	StageContext Stage = "create context"
-	StageEncode  Stage = "encode"
-	StageDecode  Stage = "decode"
-)
-
-// Resolve fills in zero fields as the worker would, whatever the memory: all layers on the card, f16, 4,096 cells or
-// what the model was trained for, pictures of at most 2,048 tokens or half of a context that was asked for.
-func (f *Facts) Resolve(s Settings) Settings { return s }
-
-// Budget is what loading with s would take from d. Its lines stand in the order of vram's parts; parts that d does not
-// hold (the vision tower when it is off the card) are left out.
-func (f *Facts) Budget(s Settings, d Device, k Known) vram.Budget { return vram.Budget{} }
-
-// Choose fills in the zero fields of want with the fullest settings that fit d; what is given is kept. When nothing
-// fits, the smallest settings come back with a Budget that does not fit.
-func (f *Facts) Choose(want Settings, d Device, k Known) (Settings, vram.Budget) {
-	return want, vram.Budget{}
-}
-
-// Changes says what would take less memory than s, the best first: what makes it fit and costs least. It is empty when
-// nothing can be changed.
-func (f *Facts) Changes(s Settings, d Device, k Known) []Change { return nil }
-
-// Reduce is the ladder: the next weaker settings after memory ran out at a stage, and a line for people that says what
-// was changed and why. Steps that cannot help that stage, or change nothing on d, are left out. It is false when there is
-// nothing left to reduce. Every step takes strictly less, so repeating it ends.
-func (f *Facts) Reduce(s Settings, d Device, failed Stage) (next Settings, line string, ok bool) {
-	return s, "", false
-}
-
-// EncodeBytes is what encoding a picture of that many tokens takes beside the vision tower's weights; 0 for a model
-// without eyes. The buffer grows with the largest picture so far and never shrinks.
-func (f *Facts) EncodeBytes(tokens int, k Known) uint64 { return 0 }
-
-// KVBytes is the size of the whole KV cache with s, on whatever device its layers are.
-func (f *Facts) KVBytes(s Settings) uint64 { return 0 }

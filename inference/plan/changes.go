@@ -1,0 +1,198 @@
+package plan
+
+import (
+	"fmt"
+	"slices"
+
+	"galago/inference/gguf"
+)
+
+// Change is something that would take less memory.
+type Change struct {
+	Settings Settings `json:"settings"` // as they would be. For another file they stay as they are
+	Saves    uint64   `json:"saves"`    // bytes on the device
+	Fits     bool     `json:"fits"`     // whether it then fits
+	File     bool     `json:"file"`     // another file of the model is needed
+	Text     string   `json:"text"`     // a sentence for people
+}
+
+// Changes says what would take less memory than s, the best first: what makes it fit, and among those what costs least:
+// fewer picture tokens, a smaller context, a q8_0 cache, the vision tower on the CPU, fewer layers on the card, a 4-bit
+// file. Of each kind it is the smallest step that fits, or the largest when none does. When no kind suffices alone, the
+// first is several of them together. It is empty when nothing can be changed.
+func (f *Facts) Changes(s Settings, d Device, k Known) []Change {
+	s = f.Resolve(s)
+	need := f.Budget(s, d, k).Need()
+	var list []Change
+	for _, kind := range f.kinds(s, d) {
+		for i, c := range kind {
+			c.Settings = f.Resolve(c.Settings)
+			b := f.Budget(c.Settings, d, k)
+			if b.Need() >= need {
+				continue
+			}
+			c.Saves, c.Fits = need-b.Need(), b.Fits()
+			if c.Fits || i == len(kind)-1 {
+				list = append(list, c)
+				break
+			}
+		}
+	}
+	if c, ok := f.smallerFile(s, d); ok {
+		c.Fits = need-min(need, c.Saves) <= d.Free
+		list = append(list, c)
+	}
+	if !slices.ContainsFunc(list, func(c Change) bool { return c.Fits }) {
+		if c, ok := f.together(s, d, k, need); ok {
+			list = append(list, c)
+		}
+	}
+	slices.SortStableFunc(list, func(a, b Change) int {
+		switch {
+		case a.Fits == b.Fits:
+			return 0
+		case a.Fits:
+			return -1
+		}
+		return 1
+	})
+	return list
+}
+
+// kinds are the kinds of changes, the one that costs least first, and the steps of each, the smallest first.
+func (f *Facts) kinds(s Settings, d Device) [][]Change {
+	var smaller, shorter, compact, tower, layers []Change
+	if onIt := f.factor() > 0 && !f.towerElsewhere(s, d); onIt {
+		for _, n := range append([]int{defaultPicture}, pictures...) {
+			if n < s.ImageMaxTokens && n >= s.ImageMinTokens {
+				c := s
+				c.ImageMaxTokens = n
+				smaller = append(smaller, Change{Settings: c, Text: "Give pictures at most " + thousands(uint64(n)) + " tokens; small print may be lost."})
+			}
+		}
+	}
+	if d.GPU() && s.GPULayers < 0 {
+		return nil // nothing is on the card
+	}
+	for _, n := range append(slices.Clone(contexts), leastContext) {
+		if c, ok := f.withContext(s, n); ok {
+			shorter = append(shorter, Change{Settings: c, Text: "Keep a context of " + thousands(uint64(n)) + " tokens; long conversations forget sooner."})
+		}
+	}
+	if s.KVType == F16 && f.canQ8() {
+		c := s
+		c.KVType = Q8
+		compact = append(compact, Change{Settings: c, Text: "Keep the context in q8_0, in about half the space and nearly as exact."})
+	}
+	if d.GPU() {
+		if f.MMProj != nil && !s.VisionCPU {
+			c := s
+			c.VisionCPU = true
+			tower = append(tower, Change{Settings: c, Text: "Look at pictures on the CPU, which takes longer."})
+		}
+		for n := f.onCard(s) - 1; n > 0; n-- {
+			c := s
+			c.GPULayers = n
+			layers = append(layers, Change{Settings: c, Text: fmt.Sprintf("Compute %d of %d layers on the card and the rest on the CPU; answers are slower.", n, f.layers()+1)})
+		}
+		c := s
+		c.GPULayers, c.VisionCPU = -1, true
+		layers = append(layers, Change{Settings: c, Text: "Compute on the CPU alone; answers are much slower."})
+	}
+	return [][]Change{smaller, shorter, compact, tower, layers}
+}
+
+// onCard is how many layers are on the card, the output included.
+func (f *Facts) onCard(s Settings) int {
+	if s.GPULayers == 0 {
+		return f.layers() + 1
+	}
+	return max(0, min(s.GPULayers, f.layers()+1))
+}
+
+// withContext is s with a smaller context, of which pictures take half at most.
+func (f *Facts) withContext(s Settings, n int) (Settings, bool) {
+	if n >= s.Context || n/2 < s.ImageMinTokens {
+		return s, false
+	}
+	s.Context = n
+	if f.factor() > 0 {
+		s.ImageMaxTokens = min(s.ImageMaxTokens, n/2)
+	}
+	return s, true
+}
+
+// together is the least of what Choose would do that fits, starting from s.
+func (f *Facts) together(s Settings, d Device, k Known, need uint64) (Change, bool) {
+	for _, c := range f.candidates(Settings{ImageMinTokens: s.ImageMinTokens}, d) {
+		c.Context = min(c.Context, s.Context)
+		if f.factor() > 0 {
+			c.ImageMaxTokens = max(c.ImageMinTokens, min(c.ImageMaxTokens, s.ImageMaxTokens))
+		}
+		b := f.Budget(c, d, k)
+		if b.Fits() && b.Need() < need {
+			return Change{Settings: c, Saves: need - b.Need(), Fits: true, Text: f.describe(s, c)}, true
+		}
+	}
+	return Change{}, false
+}
+
+// describe says what is different in b.
+func (f *Facts) describe(a, b Settings) string {
+	text := "Together:"
+	add := func(format string, args ...any) { text += " " + fmt.Sprintf(format, args...) + "," }
+	if b.ImageMaxTokens < a.ImageMaxTokens {
+		add("pictures of at most %s tokens", thousands(uint64(b.ImageMaxTokens)))
+	}
+	if b.Context < a.Context {
+		add("a context of %s tokens", thousands(uint64(b.Context)))
+	}
+	if b.KVType != a.KVType {
+		add("the context in %s", b.KVType)
+	}
+	if b.VisionCPU && !a.VisionCPU && b.GPULayers >= 0 {
+		add("pictures on the CPU")
+	}
+	if b.GPULayers != a.GPULayers && b.GPULayers > 0 {
+		add("%d of %d layers on the card", b.GPULayers, f.layers()+1)
+	}
+	if b.GPULayers < 0 && a.GPULayers >= 0 {
+		add("everything on the CPU")
+	}
+	return text[:len(text)-1] + "."
+}
+
+// fourBits is bytes for each number in a Q4_K_M file: the published ones have between 4.8 and 5.2 bits.
+const fourBits = 5.0 / 8
+
+// smallerFile is a 4-bit file of the same model, if this one's weights have clearly more.
+func (f *Facts) smallerFile(s Settings, d Device) (Change, bool) {
+	numbers, bytes := int64(0), int64(0)
+	for _, t := range f.Model.Tensors {
+		n := int64(1)
+		for _, dim := range t.Dims {
+			n *= dim
+		}
+		numbers, bytes = numbers+n, bytes+t.Bytes
+	}
+	if numbers <= 0 || float64(bytes) < 1.2*fourBits*float64(numbers) || d.GPU() && s.GPULayers < 0 {
+		return Change{}, false
+	}
+	share := 1 - fourBits*float64(numbers)/float64(bytes)
+	return Change{
+		Settings: s, File: true, Saves: uint64(share * float64(f.weights(s, d))),
+		Text: "Use a 4-bit file of this model (Q4_K_M) instead of one in " + biggest(f.Model).String() + "; answers are a little less exact.",
+	}, true
+}
+
+// biggest is the type of most of a file's weights.
+func biggest(file *gguf.File) gguf.Type {
+	bytes := map[gguf.Type]int64{}
+	best := gguf.Type(0)
+	for _, t := range file.Tensors {
+		if bytes[t.Type] += t.Bytes; bytes[t.Type] > bytes[best] {
+			best = t.Type
+		}
+	}
+	return best
+}

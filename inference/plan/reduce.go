@@ -1,0 +1,110 @@
+package plan
+
+import "fmt"
+
+// Stage is what the engine was doing when memory ran out.
+type Stage string
+
+// The stages, in the order in which they come.
+const (
+	StageWeights Stage = "load weights"
+	StageVision  Stage = "load vision"
+	StageContext Stage = "create context"
+	StageEncode  Stage = "encode"
+	StageDecode  Stage = "decode"
+)
+
+// doing is how a Stage is told to people.
+var doing = map[Stage]string{
+	StageWeights: "while the model was loaded",
+	StageVision:  "while the vision tower was loaded",
+	StageContext: "while the context was created",
+	StageEncode:  "while a picture was read",
+	StageDecode:  "while the answer was computed",
+}
+
+const leastPicture = 64 // tokens: below it hardly anything can be seen
+
+// rung is one way of taking less. It says what it changed, or false when there is nothing left to change in that way.
+type rung struct {
+	helps []Stage // that are after, or in, what becomes smaller
+	step  func(f *Facts, s Settings, d Device) (Settings, string, bool)
+}
+
+// ladder is ordered by what the steps cost.
+var ladder = []rung{
+	{[]Stage{StageEncode, StageDecode}, fewerPictureTokens},
+	{[]Stage{StageVision, StageContext, StageEncode, StageDecode}, towerOff},
+	{[]Stage{StageContext, StageEncode, StageDecode}, compactCache},
+	{[]Stage{StageContext, StageEncode, StageDecode}, smallerContext},
+	{[]Stage{StageWeights, StageVision, StageContext, StageEncode, StageDecode}, fewerLayers},
+}
+
+// Reduce is the ladder: the next weaker settings after memory ran out at a stage, and a line for people that says what
+// was changed and why. Steps that cannot help that stage, or change nothing on d, are left out: what is allocated only
+// after the stage is not made smaller for it. It is false when there is nothing left to reduce. Every step takes
+// strictly less of one setting and more of none, so repeating it ends.
+func (f *Facts) Reduce(s Settings, d Device, failed Stage) (next Settings, line string, ok bool) {
+	s = f.Resolve(s)
+	for _, r := range ladder {
+		for _, stage := range r.helps {
+			if stage != failed {
+				continue
+			}
+			if next, what, ok := r.step(f, s, d); ok {
+				return next, "Memory ran out " + doing[failed] + ", so " + what + ".", true
+			}
+		}
+	}
+	return s, "", false
+}
+
+func fewerPictureTokens(f *Facts, s Settings, d Device) (Settings, string, bool) {
+	least := max(s.ImageMinTokens, leastPicture)
+	if f.factor() == 0 || f.towerElsewhere(s, d) || s.ImageMaxTokens <= least {
+		return s, "", false
+	}
+	s.ImageMaxTokens = max(least, s.ImageMaxTokens/2)
+	return s, "pictures now take at most " + thousands(uint64(s.ImageMaxTokens)) + " tokens", true
+}
+
+func towerOff(f *Facts, s Settings, d Device) (Settings, string, bool) {
+	if f.MMProj == nil || !d.GPU() || f.towerElsewhere(s, d) {
+		return s, "", false
+	}
+	s.VisionCPU = true
+	return s, "pictures are now looked at on the CPU, which takes longer", true
+}
+
+func compactCache(f *Facts, s Settings, d Device) (Settings, string, bool) {
+	if s.KVType != F16 || !f.canQ8() || d.GPU() && s.GPULayers < 0 {
+		return s, "", false
+	}
+	s.KVType = Q8
+	return s, "the context is now kept in q8_0, in about half the space", true
+}
+
+func smallerContext(f *Facts, s Settings, d Device) (Settings, string, bool) {
+	n := max(leastContext, s.Context/2/padContext*padContext)
+	if d.GPU() && s.GPULayers < 0 {
+		return s, "", false
+	}
+	s, ok := f.withContext(s, n)
+	return s, "the context is now " + thousands(uint64(n)) + " tokens", ok
+}
+
+// fewerLayers takes a quarter of the layers off the card, and all when few are left.
+func fewerLayers(f *Facts, s Settings, d Device) (Settings, string, bool) {
+	if !d.GPU() || s.GPULayers < 0 {
+		return s, "", false
+	}
+	all := f.layers() + 1
+	n := f.onCard(s)
+	n -= max(1, all/4)
+	if n < all/4 || n < 1 {
+		s.GPULayers, s.VisionCPU = -1, true
+		return s, "everything is now computed on the CPU, which is much slower", true
+	}
+	s.GPULayers = n
+	return s, fmt.Sprintf("%d of %d layers are now on the card and the rest on the CPU, which is slower", n, all), true
+}
