@@ -542,6 +542,9 @@ func (b *memoryBar) explain(at spot) {
 	}
 	b.at = at
 	text, middle := b.describe(at)
+	if b.gauge.Alarm != "" { // which a narrow bar cuts
+		text += "\n" + b.gauge.Alarm
+	}
 	b.tips.showAt(b, float32(middle)*b.Size().Width, newTipText(text))
 }
 

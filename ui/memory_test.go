@@ -5,6 +5,7 @@ import (
 	"image"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -252,6 +253,10 @@ func TestAlarm(t *testing.T) {
 	r := test.WidgetRenderer(w.gauge.bar).(*barRenderer)
 	if len(r.labels) != 1 || r.labels[0].draw.Text != g.Alarm || r.labels[0].draw.Color != darkPalette[colorWarn] || !r.mark.image.Visible() {
 		t.Errorf("the alarm is not plain to see: %+v", r.labels)
+	}
+	w.gauge.bar.MouseIn(at(1))
+	if tip := w.shownTip(); !strings.HasSuffix(tip, g.Alarm) {
+		t.Errorf("the tip %q lacks the alarm", tip)
 	}
 	w.SetGauge(sampleGauge())
 	if len(r.labels) < 3 || r.mark.image.Visible() {
