@@ -14,7 +14,6 @@ import (
 	"galago/inference"
 	"galago/inference/protocol"
 	"galago/ui"
-	"galago/vram"
 )
 
 // Controller owns the open conversation, the composer's pictures and the settings. All of it belongs to Fyne's main
@@ -49,11 +48,11 @@ type Controller struct {
 	notice    *ui.Banner  // what came of the last choice of a model, until a question is asked
 	banner    *ui.Banner  // as the window has it
 
-	status  inference.Status
-	reading vram.Reading
-	peak    uint64
-	gauge   ui.Gauge        // as the window has it
-	memory  []ui.MemoryItem // as the window has it
+	status inference.Status
+	look   look // beside status and settings, what the gauge is made of
+	peak   uint64
+	gauge  ui.Gauge        // as the window has it
+	memory []ui.MemoryItem // as the window has it
 }
 
 // question waits to be asked.

@@ -26,7 +26,7 @@ type GPU struct {
 // a container, where the driver's process numbers are not those that programs see.
 func (g GPU) Of(pid int) (bytes uint64, known bool) {
 	for _, p := range g.Processes {
-		if p.PID == pid {
+		if pid > 0 && p.PID == pid { // in a container the numbers may all be 0
 			return p.Used, true
 		}
 	}
