@@ -14,56 +14,72 @@ type Change struct {
 	Fits     bool     `json:"fits"`     // whether it then fits
 	File     bool     `json:"file"`     // another file of the model is needed
 	Text     string   `json:"text"`     // a sentence for people
+
+	rank int // of its kind: what costs least is 0
 }
 
+// The ranks of what is not among kinds.
+const (
+	rankTogether = 4
+	rankFile     = 6
+)
+
 // Changes says what would take less memory than s, the best first: what makes it fit, and among those what costs least:
-// fewer picture tokens, a smaller context, a q8_0 cache, the vision tower on the CPU, fewer layers on the card, a 4-bit
-// file. Of each kind it is the smallest step that fits, or the largest when none does. When no kind suffices alone, the
-// first is several of them together. It is empty when nothing can be changed.
+// fewer picture tokens, a smaller context, a q8_0 cache, the vision tower on the CPU, several of them together (only if
+// none suffices alone), fewer layers on the card, a 4-bit file, the CPU alone. Of each kind it is the smallest step that
+// fits, or the largest when none does. It is empty when nothing can be changed.
 func (f *Facts) Changes(s Settings, d Device, k Known) []Change {
 	s = f.Resolve(s)
 	need := f.Budget(s, d, k).Need()
 	var list []Change
-	for _, kind := range f.kinds(s, d) {
-		for i, c := range kind {
-			c.Settings = f.Resolve(c.Settings)
-			b := f.Budget(c.Settings, d, k)
-			if b.Need() >= need {
-				continue
-			}
-			c.Saves, c.Fits = need-b.Need(), b.Fits()
-			if c.Fits || i == len(kind)-1 {
-				list = append(list, c)
-				break
-			}
+	for rank, kind := range f.kinds(s, d) {
+		if c, ok := f.first(kind, d, k, need); ok {
+			c.rank = rank
+			list = append(list, c)
 		}
 	}
 	if c, ok := f.smallerFile(s, d); ok {
-		c.Fits = need-min(need, c.Saves) <= d.Free
+		c.Fits, c.rank = need-min(need, c.Saves) <= d.Free, rankFile
 		list = append(list, c)
 	}
-	if !slices.ContainsFunc(list, func(c Change) bool { return c.Fits }) {
+	if !slices.ContainsFunc(list, func(c Change) bool { return c.Fits && c.rank < rankTogether }) {
 		if c, ok := f.together(s, d, k, need); ok {
 			list = append(list, c)
 		}
 	}
 	slices.SortStableFunc(list, func(a, b Change) int {
-		switch {
-		case a.Fits == b.Fits:
-			return 0
-		case a.Fits:
-			return -1
+		if a.Fits != b.Fits {
+			if a.Fits {
+				return -1
+			}
+			return 1
 		}
-		return 1
+		return a.rank - b.rank
 	})
 	return list
 }
 
+// first is the first step of a kind that fits, or the last one; steps that save nothing do not count.
+func (f *Facts) first(kind []Change, d Device, k Known, need uint64) (last Change, ok bool) {
+	for _, c := range kind {
+		b := f.Budget(c.Settings, d, k)
+		if b.Need() >= need {
+			continue
+		}
+		last, ok = c, true
+		last.Saves, last.Fits = need-b.Need(), b.Fits()
+		if last.Fits {
+			break
+		}
+	}
+	return last, ok
+}
+
 // kinds are the kinds of changes, the one that costs least first, and the steps of each, the smallest first.
 func (f *Facts) kinds(s Settings, d Device) [][]Change {
-	var smaller, shorter, compact, tower, layers []Change
+	var smaller, shorter, compact, tower, layers, none []Change
 	if onIt := f.factor() > 0 && !f.towerElsewhere(s, d); onIt {
-		for _, n := range append([]int{defaultPicture}, pictures...) {
+		for _, n := range append(append([]int{defaultPicture}, pictures...), leastPictureCard) {
 			if n < s.ImageMaxTokens && n >= s.ImageMinTokens {
 				c := s
 				c.ImageMaxTokens = n
@@ -97,9 +113,9 @@ func (f *Facts) kinds(s Settings, d Device) [][]Change {
 		}
 		c := s
 		c.GPULayers, c.VisionCPU = -1, true
-		layers = append(layers, Change{Settings: c, Text: "Compute on the CPU alone; answers are much slower."})
+		none = append(none, Change{Settings: c, Text: "Compute on the CPU alone; answers are much slower."})
 	}
-	return [][]Change{smaller, shorter, compact, tower, layers}
+	return [][]Change{smaller, shorter, compact, tower, rankTogether: nil, layers, rankFile: nil, none}
 }
 
 // onCard is how many layers are on the card, the output included.
@@ -131,7 +147,7 @@ func (f *Facts) together(s Settings, d Device, k Known, need uint64) (Change, bo
 		}
 		b := f.Budget(c, d, k)
 		if b.Fits() && b.Need() < need {
-			return Change{Settings: c, Saves: need - b.Need(), Fits: true, Text: f.describe(s, c)}, true
+			return Change{Settings: c, Saves: need - b.Need(), Fits: true, Text: f.describe(s, c), rank: rankTogether}, true
 		}
 	}
 	return Change{}, false

@@ -10,7 +10,7 @@ import (
 // The steps in which settings are chosen, the fullest first.
 var (
 	contexts = []int{32768, 24576, 16384, 12288, 8192, 6144, 4096}
-	pictures = []int{1536, 1024, 768, 512, 256}
+	pictures = []int{1536, 1024, 768, 512}
 )
 
 const (

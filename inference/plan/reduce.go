@@ -23,7 +23,12 @@ var doing = map[Stage]string{
 	StageDecode:  "while the answer was computed",
 }
 
-const leastPicture = 64 // tokens: below it hardly anything can be seen
+// The fewest tokens that a picture is reduced to: small print is lost long before. Without a card there is no other
+// place to look at pictures, so they go further down before the ladder ends.
+const (
+	leastPictureCard = 256
+	leastPicture     = 64
+)
 
 // rung is one way of taking less. It says what it changed, or false when there is nothing left to change in that way.
 type rung struct {
@@ -61,6 +66,9 @@ func (f *Facts) Reduce(s Settings, d Device, failed Stage) (next Settings, line 
 
 func fewerPictureTokens(f *Facts, s Settings, d Device) (Settings, string, bool) {
 	least := max(s.ImageMinTokens, leastPicture)
+	if d.GPU() {
+		least = max(least, leastPictureCard)
+	}
 	if f.factor() == 0 || f.towerElsewhere(s, d) || s.ImageMaxTokens <= least {
 		return s, "", false
 	}
@@ -93,15 +101,15 @@ func smallerContext(f *Facts, s Settings, d Device) (Settings, string, bool) {
 	return s, "the context is now " + thousands(uint64(n)) + " tokens", ok
 }
 
-// fewerLayers takes a quarter of the layers off the card, and all when few are left.
+// fewerLayers takes a third of the layers off the card, and all when few are left: each step loads the model again.
 func fewerLayers(f *Facts, s Settings, d Device) (Settings, string, bool) {
 	if !d.GPU() || s.GPULayers < 0 {
 		return s, "", false
 	}
 	all := f.layers() + 1
 	n := f.onCard(s)
-	n -= max(1, all/4)
-	if n < all/4 || n < 1 {
+	n -= (all + 2) / 3
+	if n < max(1, all/4) {
 		s.GPULayers, s.VisionCPU = -1, true
 		return s, "everything is now computed on the CPU, which is much slower", true
 	}

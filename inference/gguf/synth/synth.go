@@ -87,6 +87,15 @@ func (m Model) Write(model, mmproj string) error {
 	return m.projector().write(mmproj)
 }
 
+// Sketch writes files with the same headers and sizes, and holes instead of weights: enough for whoever reads headers
+// only, and without room on the disk where the file system knows holes.
+func (m Model) Sketch(model, mmproj string) error {
+	if err := m.language().sketch(model); err != nil {
+		return err
+	}
+	return m.projector().sketch(mmproj)
+}
+
 // Sizes are the bytes of the files that Write makes.
 func (m Model) Sizes() (model, mmproj int64) { return m.language().size(), m.projector().size() }
 

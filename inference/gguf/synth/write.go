@@ -193,27 +193,38 @@ func (f *file) size() int64 {
 	return n
 }
 
-// write writes the file beside path first, so that path is either whole or not there.
-func (f *file) write(path string) (err error) {
+// write writes the file.
+func (f *file) write(path string) error {
+	return create(path, func(out *os.File) error {
+		w := bufio.NewWriterSize(out, 1<<20)
+		w.Write(f.header())
+		noise := newNoise()
+		for _, t := range f.tensors {
+			n := t.bytes()
+			noise.fill(w, t, n)
+			w.Write(make([]byte, pad(n)-n))
+		}
+		return w.Flush()
+	})
+}
+
+// sketch writes the header and leaves a hole where the weights would be.
+func (f *file) sketch(path string) error {
+	return create(path, func(out *os.File) error {
+		_, err := out.Write(f.header())
+		return errors.Join(err, out.Truncate(f.size()))
+	})
+}
+
+// create writes beside path first, so that path is either whole or not there.
+func create(path string, fill func(*os.File) error) error {
 	part := path + ".part"
 	out, err := os.Create(part)
 	if err != nil {
 		return err
 	}
-	defer func() {
-		if err != nil {
-			os.Remove(part)
-		}
-	}()
-	w := bufio.NewWriterSize(out, 1<<20)
-	w.Write(f.header())
-	noise := newNoise()
-	for _, t := range f.tensors {
-		n := t.bytes()
-		noise.fill(w, t, n)
-		w.Write(make([]byte, pad(n)-n))
-	}
-	if err = errors.Join(w.Flush(), out.Sync(), out.Close()); err != nil {
+	if err := errors.Join(fill(out), out.Sync(), out.Close()); err != nil {
+		os.Remove(part)
 		return err
 	}
 	return os.Rename(part, path)
