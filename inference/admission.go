@@ -96,26 +96,15 @@ func (st Status) extra(largest int) uint64 {
 		need := st.Budget.Need()
 		return need - min(need, st.Budget.Of("margin")+st.Budget.Of("encode")) + encode
 	}
-	n := encode - min(encode, st.holds(protocol.PartEncode, protocol.PartPool))
+	n := encode - min(encode, holds(st.Memory, st.Device, protocol.PartEncode, protocol.PartPool))
 	if st.Memory == nil {
 		return n
 	}
-	if st.holds(protocol.PartKV) == 0 {
+	if holds(st.Memory, st.Device, protocol.PartKV) == 0 {
 		n += st.Budget.Of("kv") + st.Budget.Of("compute")
 	}
-	if largest > 0 && st.holds(protocol.PartVision) == 0 {
+	if largest > 0 && holds(st.Memory, st.Device, protocol.PartVision) == 0 {
 		n += st.Budget.Of("vision")
-	}
-	return n
-}
-
-// holds adds up parts that the engine holds where the model is.
-func (st Status) holds(parts ...protocol.Part) uint64 {
-	n := uint64(0)
-	for _, b := range st.Memory {
-		if inCard(b) == st.Device.GPU() {
-			n += heldBy([]protocol.Memory{b}, parts...)
-		}
 	}
 	return n
 }
@@ -144,11 +133,7 @@ func (st Status) refusal(r Request, e Estimate, least, largest int, d plan.Devic
 
 // alone is d as it would be without the model.
 func (st Status) alone(d plan.Device) plan.Device {
-	for _, b := range st.Memory {
-		if inCard(b) == d.GPU() {
-			d.Free += b.Bytes
-		}
-	}
+	d.Free += holds(st.Memory, d)
 	if d.GPU() {
 		d.Free += st.Known.Runtime
 	}

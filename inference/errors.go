@@ -62,8 +62,13 @@ func Explain(err error) Explanation {
 	if e.Op == opLoad && (e.Code == protocol.CodeWorkerDied || e.Code == protocol.CodeWorkerHung) {
 		x = explainLoad
 	}
+	if e.Op == opLoad && e.Code == protocol.CodeWontFit {
+		x = explainWontLoad
+	}
 	if said := sentences(e.Err); said != "" {
 		x.Text, x.Action = said, ""
+	} else if e.Err != nil && e.Code == protocol.CodeWontFit {
+		x.Text += " " + e.Err.Error()
 	} else if e.Err != nil && !technical[e.Code] {
 		x.Text = fmt.Sprintf("%s (%v)", x.Text, e.Err)
 	}
@@ -101,6 +106,13 @@ var explainLoad = Explanation{
 	Title:  "The engine could not load the model",
 	Text:   "The engine ended while it was loading the model.",
 	Action: "Try again, or open another model; the details below help in a report.",
+}
+
+// explainWontLoad is for a model that was not loaded because it cannot fit.
+var explainWontLoad = Explanation{
+	Title:  "This model would not fit into memory",
+	Text:   "Nothing was loaded: there is not enough free memory for it.",
+	Action: "Choose one of the ways below, close other programs that use the memory, or open a smaller model.",
 }
 
 var explanations = map[protocol.Code]Explanation{

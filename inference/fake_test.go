@@ -45,6 +45,11 @@ type fake struct {
 	mu      sync.Mutex // owns cancels
 	cancels map[uint64]chan struct{}
 	starts  int
+
+	memory fakeMemory
+	clears []protocol.What // so far
+	freed  bool            // and not asked since
+	loads  []protocol.Load
 }
 
 func (f *fake) run(in io.Reader, out io.Writer) int {
@@ -87,6 +92,10 @@ func (f *fake) run(in io.Reader, out io.Writer) int {
 	hello := protocol.Hello{Version: protocol.Version, Engine: "fake", Devices: []protocol.Device{{Name: "CPU"}}}
 	if f.who == "version" {
 		hello.Version++
+	}
+	f.memory = parseMemory(f.who)
+	if f.memory.card {
+		hello.Devices = append(hello.Devices, protocol.Device{Name: "CUDA0", Type: "GPU"})
 	}
 	f.say(protocol.KindHello, hello)
 	work := make(chan protocol.Frame, 16)
@@ -178,7 +187,22 @@ func (f *fake) say(kind protocol.Kind, m any) {
 
 func (f *fake) serve(frame protocol.Frame) {
 	switch frame.Kind {
+	case protocol.KindPlan:
+		var l protocol.Load
+		if err := frame.Decode(&l); err != nil {
+			f.die(1)
+		}
+		if f.who == "planless" {
+			f.say(protocol.KindFailed, protocol.Failed{Code: protocol.CodeInternal, Op: "plan"})
+			return
+		}
+		f.say(protocol.KindPlanned, protocol.Planned{Memory: f.memory.of(l, 0)})
 	case protocol.KindLoad:
+		var l protocol.Load
+		if err := frame.Decode(&l); err != nil {
+			f.die(1)
+		}
+		f.loads = append(f.loads, l)
 		f.load()
 	case protocol.KindAsk:
 		var ask protocol.Ask
@@ -191,7 +215,13 @@ func (f *fake) serve(frame protocol.Frame) {
 			f.say(protocol.KindFailed, protocol.Failed{Code: protocol.CodeOutOfMemory, Op: "clear cache"})
 			return
 		}
-		f.say(protocol.KindCleared, protocol.Cleared{Before: 3 << 20, After: 1 << 20, Device: "fake"})
+		var clear protocol.Clear
+		if err := frame.Decode(&clear); err != nil {
+			f.die(1)
+		}
+		f.clears = append(f.clears, clear.What)
+		f.freed = clear.What == protocol.FreeWorking
+		f.say(protocol.KindCleared, protocol.Cleared{What: clear.What, Before: 3 << 20, After: 1 << 20, Device: "fake"})
 	}
 }
 
@@ -216,6 +246,19 @@ func (f *fake) load() {
 	if f.who == "text" {
 		loaded.Vision = protocol.Vision{}
 	}
+	if f.memory.cap > 0 {
+		l, picture := f.loads[len(f.loads)-1], 0
+		if l.Calibrate {
+			picture = l.ImageMaxTokens
+			loaded.EncodeTokens, loaded.EncodeMillis = picture, 100
+		}
+		if !f.fits(0, l, picture) {
+			return
+		}
+		loaded.Memory = f.memory.of(l, picture)
+		loaded.Context = l.Context
+		loaded.Vision.MinTokens, loaded.Vision.MaxTokens = l.ImageMinTokens, l.ImageMaxTokens
+	}
 	f.say(protocol.KindLoaded, loaded)
 }
 
@@ -230,6 +273,13 @@ func (f *fake) answer(ask protocol.Ask, blob []byte) {
 	f.say(protocol.KindReused, protocol.Reused{ID: ask.ID, Tokens: 1, Prompt: 2})
 	if word != "alone" {
 		f.delta(ask.ID, "You said: ")
+	}
+	largest := 0
+	for _, im := range ask.Images {
+		largest = max(largest, im.Width*im.Height/1024)
+	}
+	if f.memory.cap > 0 && !f.fits(ask.ID, f.loads[len(f.loads)-1], largest) {
+		return
 	}
 	switch word {
 	case "die":
@@ -287,6 +337,9 @@ func (f *fake) answer(ask protocol.Ask, blob []byte) {
 		f.say(protocol.KindHello, protocol.Hello{Version: 99})
 		f.say(protocol.KindLoaded, protocol.Loaded{})
 		f.say(protocol.KindCleared, protocol.Cleared{})
+	case "told":
+		text, _ := json.Marshal(map[string]any{"clears": f.clears, "loads": f.loads})
+		f.delta(ask.ID, string(text))
 	case "dump":
 		text, _ := json.Marshal(ask)
 		f.delta(ask.ID, string(text))
@@ -294,8 +347,96 @@ func (f *fake) answer(ask protocol.Ask, blob []byte) {
 	f.delta(ask.ID, question)
 	f.say(protocol.KindDone, protocol.Done{
 		ID: ask.ID, Stop: protocol.StopEnd,
-		Stats: protocol.Stats{AnswerTokens: 3, ImageTokens: len(blob)},
+		Stats: f.stats(len(blob)),
 	})
+}
+
+func (f *fake) stats(blob int) protocol.Stats {
+	st := protocol.Stats{AnswerTokens: 3, ImageTokens: blob}
+	if f.freed {
+		f.freed, st.PrepareMillis = false, 120
+	}
+	return st
+}
+
+// fakeMemory is what a fake takes, in made-up figures of MiB, and what there is. A personality says it, such as
+// "card cap=900 abort": a card, 900 MiB, and it aborts instead of failing politely.
+type fakeMemory struct {
+	card  bool
+	abort bool
+	cap   int // 0: endless
+}
+
+func parseMemory(who string) fakeMemory {
+	var m fakeMemory
+	for _, word := range strings.Fields(who) {
+		switch n := 0; {
+		case word == "card":
+			m.card = true
+		case word == "abort":
+			m.abort = true
+		default:
+			if k, _ := fmt.Sscanf(word, "cap=%d", &n); k == 1 {
+				m.cap = n
+			}
+		}
+	}
+	return m
+}
+
+const mib = 1 << 20
+
+// of lists what a load takes, and a picture of that many tokens.
+func (m fakeMemory) of(l protocol.Load, picture int) []protocol.Memory {
+	device, vision := "CPU", "CPU"
+	if m.card && l.GPULayers >= 0 {
+		if device = "CUDA0"; !l.MMProjCPU {
+			vision = "CUDA0"
+		}
+	}
+	kv := l.Context / 16
+	if l.KVType == "q8_0" {
+		kv /= 2
+	}
+	weights := uint64(400)
+	if l.GPULayers > 0 {
+		weights = 200
+	}
+	list := []protocol.Memory{
+		{Part: protocol.PartWeights, Device: device, Bytes: weights * mib},
+		{Part: protocol.PartVision, Device: vision, Bytes: 100 * mib},
+		{Part: protocol.PartKV, Device: device, Bytes: uint64(kv) * mib},
+	}
+	if picture > 0 {
+		list = append(list, protocol.Memory{Part: protocol.PartEncode, Device: vision, Bytes: uint64(picture) * mib / 4})
+	}
+	return list
+}
+
+// fits goes through the stages of a load (id 0) or a request until memory runs out, which ends both in their own way.
+func (f *fake) fits(id uint64, l protocol.Load, picture int) bool {
+	stages := map[protocol.Part]protocol.Stage{
+		protocol.PartWeights: protocol.StageLoadWeights, protocol.PartVision: protocol.StageLoadVision,
+		protocol.PartKV: protocol.StageCreateContext, protocol.PartEncode: protocol.StageEncode,
+	}
+	left := int64(f.memory.cap) * mib
+	for _, b := range f.memory.of(l, picture) {
+		stage := stages[b.Part]
+		f.say(protocol.KindProgress, protocol.Progress{ID: id, Phase: protocol.PhaseLoad, Stage: stage})
+		if f.memory.card && b.Device == "CPU" {
+			continue
+		}
+		if left -= int64(b.Bytes); left >= 0 {
+			continue
+		}
+		if f.memory.abort {
+			f.say(protocol.KindLastWords, protocol.LastWords{Text: "ggml-cuda.cu:96: CUDA error: out of memory"})
+			f.die(2)
+		}
+		f.say(protocol.KindFailed, protocol.Failed{ID: id, Code: protocol.CodeOutOfMemory, Stage: stage, Op: "work"})
+		return false
+	}
+	return true
 }
 
 // beat works until it is cancelled (then it reports true), or is done after an hour of heartbeats.

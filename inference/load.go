@@ -207,7 +207,7 @@ func (s *Service) loadIfItFits(c *child) {
 }
 
 func shortOf(need uint64, d plan.Device) string {
-	return fmt.Sprintf("It needs %s; %s of %s are free.", bytesText(need), bytesText(d.Free), d.Name)
+	return fmt.Sprintf("It needs %s, and %s are free (%s).", bytesText(need), bytesText(d.Free), d.Name)
 }
 
 // bytesText is a size as a person reads it.
@@ -318,8 +318,8 @@ func (s *Service) learn(c *child, m protocol.Loaded) {
 		return
 	}
 	known := p.known
-	if m.EncodeTokens > 0 {
-		known.Encode, known.EncodeTokens = heldBy(m.Memory, protocol.PartEncode, protocol.PartPool), m.EncodeTokens
+	if n := s.holds(protocol.PartEncode, protocol.PartPool); m.EncodeTokens > 0 && n > 0 { // else it was encoded elsewhere
+		known.Encode, known.EncodeTokens = n, m.EncodeTokens
 	}
 	if !p.device.GPU() {
 		s.keep(c, p.key, known)
@@ -333,8 +333,9 @@ func (s *Service) learn(c *child, m protocol.Loaded) {
 				return
 			}
 			grown := growth(p.device, now)
-			s.measured.spilled(onCards(m.Memory), grown)
-			if held := onCards(m.Memory); grown > held {
+			held := s.holds()
+			s.measured.spilled(held, grown, now.used > 0)
+			if held > 0 && grown > held {
 				known.Runtime = grown - held
 			}
 			s.keep(c, p.key, known)
@@ -350,27 +351,15 @@ func growth(before plan.Device, now reading) uint64 {
 	return before.Free - min(before.Free, now.device.Free)
 }
 
-// onCards adds up what is not in system memory.
-func onCards(m []protocol.Memory) uint64 {
-	n := uint64(0)
-	for _, b := range m {
-		if inCard(b) {
-			n += b.Bytes
-		}
-	}
-	return n
+// holds adds up parts that the engine holds where the model is, or all parts when none is named.
+func (s *Service) holds(parts ...protocol.Part) uint64 {
+	return holds(s.memory, s.plan.device, parts...)
 }
 
-// inCard reports whether a buffer is in a card's memory. CUDA_Host and the like are system memory that cards can reach.
-func inCard(b protocol.Memory) bool {
-	return b.Device != "" && !strings.HasPrefix(b.Device, "CPU") && !strings.Contains(b.Device, "Host")
-}
-
-// heldBy adds up some parts, wherever they are.
-func heldBy(m []protocol.Memory, parts ...protocol.Part) uint64 {
+func holds(memory []protocol.Memory, where plan.Device, parts ...protocol.Part) uint64 {
 	n := uint64(0)
-	for _, b := range m {
-		if slices.Contains(parts, b.Part) {
+	for _, b := range memory {
+		if (b.Device != "CPU") == where.GPU() && (len(parts) == 0 || slices.Contains(parts, b.Part)) {
 			n += b.Bytes
 		}
 	}

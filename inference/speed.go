@@ -101,10 +101,14 @@ func (m *measured) collapse(now rate, onCard bool) {
 }
 
 // spilled compares what the engine holds on the card with what the card gave. Much less means that the driver put the
-// rest elsewhere.
-func (m *measured) spilled(held, grown uint64) {
-	const enough = 256 << 20 // below that, other programs' coming and going is as large
-	if held > enough && grown < held-held/5 {
+// rest elsewhere. exact says that the driver told what this process has; otherwise other programs came and went as well.
+func (m *measured) spilled(held, grown uint64, exact bool) {
+	const enough = 256 << 20
+	least := held / 2
+	if exact {
+		least = held - held/5
+	}
+	if held > enough && grown < least {
 		m.spill = fmt.Sprintf("The model holds %s, but only %s of that are on the card: the driver keeps the rest in system "+
 			"memory, and answers are slow.", bytesText(held), bytesText(grown))
 	}
