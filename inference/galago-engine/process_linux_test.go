@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -18,6 +19,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"galago/inference"
+	"galago/inference/gguf/synth"
 	"galago/inference/protocol"
 	"galago/inference/vision"
 )
@@ -287,34 +289,223 @@ func TestAskContextTooLargeForTheMemoryExitsWith6(t *testing.T) {
 	o.expect(t, exitMemory, "Not enough memory")
 }
 
-// starve leaves a running worker only so much more address space.
+// starve leaves a running worker only so much more address space, until feed.
 func starve(t testing.TB, pid int, more uint64) {
 	t.Helper()
-	limit := statm(t, pid, 0) + more
-	if err := unix.Prlimit(pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: limit, Max: limit}, nil); err != nil {
+	limitSpace(t, pid, statm(t, pid, 0)+more)
+}
+
+// feed takes starve's limit away again.
+func feed(t testing.TB, pid int) {
+	t.Helper()
+	limitSpace(t, pid, unix.RLIM_INFINITY)
+}
+
+// limitSpace sets the soft limit alone, which anybody may raise again.
+func limitSpace(t testing.TB, pid int, bytes uint64) {
+	t.Helper()
+	if err := unix.Prlimit(pid, unix.RLIMIT_AS, &unix.Rlimit{Cur: bytes, Max: unix.RLIM_INFINITY}, nil); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// middle is a model with random weights, large enough that what each stage of a load takes stands out against what Go,
+// threads and the C library take besides: 121 MiB of weights, about 150 MiB of vision tower, and 16 KiB of KV cache a token.
+func middle(t testing.TB) protocol.Load {
+	t.Helper()
+	m := synth.Model{
+		Name: "Middle", Arch: "qwen3vl", Layers: 4, Width: 1024, FF: 8192, Heads: 8, KVHeads: 8, HeadDim: 128,
+		Vocab: 2048, Context: 1 << 20,
+		Tower: synth.Tower{Layers: 8, Width: 1024, FF: 4096, Heads: 16, Patch: 16, Side: 16, Deepstack: []int64{1}},
+	}
+	dir := t.TempDir()
+	l := protocol.Load{
+		Model: filepath.Join(dir, "middle.gguf"), MMProj: filepath.Join(dir, "mmproj-middle.gguf"), Context: 2048,
+		ImageMinTokens: 8, ImageMaxTokens: 1024,
+	}
+	if err := m.Write(l.Model, l.MMProj); err != nil {
+		t.Fatal(err)
+	}
+	return l
+}
+
+// short sends a load for which there is no room, and expects to be told so in a frame.
+func (w *workerUnderTest) short(l protocol.Load, stage protocol.Stage) {
+	w.t.Helper()
+	w.send(protocol.KindLoad, l)
+	f := w.failed()
+	w.t.Logf("%s, %s: %s: %s", f.Op, f.Stage, f.Code, f.Detail)
+	if f.Code != protocol.CodeOutOfMemory || f.ID != 0 || f.Stage != stage {
+		w.t.Errorf("it is %+v, want %s at %s", f, protocol.CodeOutOfMemory, stage)
+	}
+}
+
+// aborted waits until want of memory has ended the worker: last words, a line about memory on its standard error, and
+// stage as the last that it told, for request id.
+func (w *workerUnderTest) aborted(id uint64, stage protocol.Stage) {
+	w.t.Helper()
+	var last protocol.Progress
+	var words protocol.LastWords
+	for words.Text == "" {
+		f := w.next(protocol.KindProgress, protocol.KindLastWords, protocol.KindFailed, protocol.KindDone, protocol.KindLoaded)
+		switch f.Kind {
+		case protocol.KindProgress:
+			w.decode(f, &last)
+		case protocol.KindLastWords:
+			w.decode(f, &words)
+		default:
+			w.t.Fatalf("it said %s instead of ending at %s", f.Message, stage)
+		}
+	}
+	code, _ := w.end()
+	w.t.Logf("exit code %d, at %s: %s", code, last.Stage, words.Text)
+	if last.Stage != stage || last.ID != id {
+		w.t.Errorf("the last stage is %+v, want %s of request %d", last, stage, id)
+	}
+	if !strings.Contains(words.Text, "failed to allocate") {
+		w.t.Errorf("its last words %q do not say that memory ran out", words.Text)
+	}
+}
+
+// What facts about llama.cpp say of running out of memory, provoked one by one: weights, KV cache and compute buffers give
+// an error, the vision tower's weights and scratch space end the process.
+func TestWorkerOutOfMemoryByStage(t *testing.T) {
+	load := middle(t)
+	// The first computation starts threads, which take address space too.
+	start := func(t *testing.T) *workerUnderTest {
+		w := startWorker(t)
+		w.load(protocol.Load{Model: demoModel(t).Model})
+		w.send(protocol.KindAsk, words(1, "What?", 4))
+		w.done()
+		return w
+	}
+	alive := func(w *workerUnderTest) {
+		w.t.Helper()
+		w.send(protocol.KindAsk, words(2, "What?", 4))
+		w.done()
+	}
+	t.Run("weights", func(t *testing.T) {
+		w := start(t)
+		starve(t, w.cmd.Process.Pid, 32<<20)
+		w.short(load, protocol.StageLoadWeights)
+		w.load(protocol.Load{Model: demoModel(t).Model})
+		alive(w)
+	})
+	t.Run("KV cache", func(t *testing.T) {
+		w := start(t)
+		starve(t, w.cmd.Process.Pid, 1<<30)
+		large := load
+		large.Context = 1 << 17 // 2 GiB
+		w.short(large, protocol.StageCreateContext)
+		large.Context = 2048
+		if loaded := w.load(large); loaded.Context != 2048 {
+			t.Errorf("loaded %+v", loaded)
+		}
+		alive(w)
+	})
+	t.Run("compute buffer", func(t *testing.T) {
+		w := start(t)
+		large := load
+		large.MMProj, large.Batch = "", 16384
+		starve(t, w.cmd.Process.Pid, w.needs(large, protocol.PartWeights, protocol.PartKV)+128<<20)
+		w.short(large, protocol.StageCreateContext)
+		large.Batch = 128
+		w.load(large)
+		alive(w)
+	})
+	t.Run("vision tower", func(t *testing.T) {
+		w := start(t)
+		starve(t, w.cmd.Process.Pid, w.needs(load, protocol.PartWeights)+64<<20)
+		w.send(protocol.KindLoad, load)
+		w.aborted(0, protocol.StageLoadVision)
+	})
+	t.Run("calibration", func(t *testing.T) {
+		w := start(t)
+		large := load
+		large.Calibrate, large.ImageMinTokens, large.ImageMaxTokens, large.Context = true, 4096, 4096, 4096
+		starve(t, w.cmd.Process.Pid, w.needs(large, protocol.PartWeights, protocol.PartVision, protocol.PartKV, protocol.PartCompute)+384<<20)
+		w.send(protocol.KindLoad, large)
+		w.aborted(0, protocol.StageEncode)
+	})
+	t.Run("picture", func(t *testing.T) {
+		w := start(t)
+		large := load
+		large.ImageMinTokens, large.ImageMaxTokens = 1024, 1024
+		w.load(large)
+		alive(w)
+		ask, pixels := view(7, 1024, 100)
+		starve(t, w.cmd.Process.Pid, 8<<20) // too little even for the pixels as libmtmd keeps them
+		w.send(protocol.KindAsk, ask, pixels)
+		if f := w.failed(); f.ID != 7 || f.Code != protocol.CodeOutOfMemory || f.Stage != protocol.StageEncode {
+			t.Errorf("without room for pixels: %+v", f)
+		}
+		alive(w)
+		starve(t, w.cmd.Process.Pid, 48<<20)
+		ask.ID = 8
+		w.send(protocol.KindAsk, ask, pixels)
+		w.aborted(8, protocol.StageEncode)
+	})
+	t.Run("after freeing", func(t *testing.T) {
+		w := start(t)
+		large := load
+		large.Context = 1 << 14 // 256 MiB
+		w.load(large)
+		ask, pixels := view(7, 256, 100)
+		w.send(protocol.KindAsk, ask, pixels)
+		before := w.done()
+		free := func() {
+			w.send(protocol.KindClear, protocol.Clear{What: protocol.FreeWorking})
+			var m protocol.Cleared
+			w.decode(w.next(protocol.KindCleared), &m)
+			t.Logf("freed: from %d to %d MiB", m.Before>>20, m.After>>20)
+			starve(t, w.cmd.Process.Pid, 64<<20)
+		}
+		free()
+		w.send(protocol.KindAsk, words(8, "What?", 4))
+		if f := w.failed(); f.ID != 8 || f.Code != protocol.CodeOutOfMemory || f.Stage != protocol.StageCreateContext {
+			t.Errorf("without room for a context: %+v", f)
+		}
+		feed(t, w.cmd.Process.Pid)
+		ask.ID = 9
+		w.send(protocol.KindAsk, ask, pixels)
+		if after := w.done(); !slices.Equal(after.Stats.Memory, before.Stats.Memory) {
+			t.Errorf("with room again it holds %+v, before %+v", after.Stats.Memory, before.Stats.Memory)
+		}
+		free()
+		ask.ID = 10
+		w.send(protocol.KindAsk, ask, pixels)
+		w.aborted(10, protocol.StageLoadVision)
+	})
+}
+
+// needs is how much parts of a load take; the vision tower's is its file's size.
+func (w *workerUnderTest) needs(l protocol.Load, parts ...protocol.Part) (bytes uint64) {
+	w.t.Helper()
+	for _, m := range w.plan(l).Memory {
+		if slices.Contains(parts, m.Part) {
+			bytes += m.Bytes
+		}
+	}
+	if slices.Contains(parts, protocol.PartVision) {
+		info, err := os.Stat(l.MMProj)
+		if err != nil {
+			w.t.Fatal(err)
+		}
+		bytes += uint64(info.Size())
+	}
+	return bytes
 }
 
 func TestWorkerOutOfMemoryWhileLoading(t *testing.T) {
 	w := startWorker(t)
 	starve(t, w.cmd.Process.Pid, 1<<30)
-	short := func(l protocol.Load) {
-		t.Helper()
-		w.send(protocol.KindLoad, l)
-		f := w.failed()
-		t.Logf("%s: %s: %s", f.Op, f.Code, f.Detail)
-		if f.Code != protocol.CodeOutOfMemory || f.ID != 0 {
-			t.Errorf("it is %+v", f)
-		}
-	}
-	short(protocol.Load{Model: endless(t), Context: 1 << 20}) // a KV cache of 6 GiB
+	w.short(protocol.Load{Model: endless(t), Context: 1 << 20}, protocol.StageCreateContext) // a KV cache of 6 GiB
 	// llama.cpp maps the whole file, which here has a long hole at its end.
 	large := endless(t)
 	if err := os.Truncate(large, 8<<30); err != nil {
 		t.Fatal(err)
 	}
-	short(protocol.Load{Model: large})
+	w.short(protocol.Load{Model: large}, protocol.StageLoadWeights)
 	w.loadDemo(0)
 	w.send(protocol.KindAsk, words(1, "What?", 4))
 	w.done()

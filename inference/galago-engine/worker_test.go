@@ -153,6 +153,18 @@ func (w *workerUnderTest) load(l protocol.Load) protocol.Loaded {
 	return m
 }
 
+func (w *workerUnderTest) plan(l protocol.Load) protocol.Planned {
+	w.t.Helper()
+	w.send(protocol.KindPlan, l)
+	f := w.next(protocol.KindPlanned, protocol.KindFailed)
+	if f.Kind == protocol.KindFailed {
+		w.t.Fatalf("planning failed: %s", f.Message)
+	}
+	var m protocol.Planned
+	w.decode(f, &m)
+	return m
+}
+
 func (w *workerUnderTest) done() protocol.Done {
 	w.t.Helper()
 	f := w.next(protocol.KindDone, protocol.KindFailed, protocol.KindCancelled)

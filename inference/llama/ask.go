@@ -70,7 +70,10 @@ func (b *Backend) tokenizeParts(parts []part, images []protocol.Image, pixels []
 	runtime.KeepAlive(pixels)
 	if result != 0 {
 		p.free()
-		return nil, &worker.Failure{Code: protocol.CodeBadImage, Op: "tokenize", Detail: fmt.Sprintf("mtmd_tokenize returned %d", result)}
+		return nil, &worker.Failure{
+			Code: log.orMemory(protocol.CodeBadImage), Stage: protocol.StageEncode,
+			Op: "tokenize", Detail: fmt.Sprintf("mtmd_tokenize returned %d\n%s", result, log.tail()),
+		}
 	}
 	b.flatten(p)
 	return p, nil
@@ -214,6 +217,9 @@ func (b *Backend) Ask(ctx context.Context, ask protocol.Ask, blob []byte, out wo
 	log.reset()
 	if err := r.prepare(ctx); err != nil {
 		return protocol.Done{}, err
+	}
+	if n := len(ask.Images); n > 0 {
+		r.progress(protocol.PhaseEncode, 0, n, protocol.StageEncode) // making pictures ready for the tower takes memory too
 	}
 	p, err := b.tokenize(ask, pixels)
 	if err != nil {
@@ -367,7 +373,9 @@ func (b *Backend) encode(ctx context.Context, chunk mtmd.InputChunk) error {
 		return err
 	}
 	encodeNodes = 0
+	unchecked.Store(true)
 	err := mtmd.EncodeChunk(b.mtmd, chunk)
+	unchecked.Store(false)
 	b.measureEncode()
 	switch {
 	case ctx.Err() != nil:

@@ -243,7 +243,9 @@ func (b *Backend) loadMMProj() error {
 		encodeCheck = encodeCheckGPU
 	}
 	p.ProgressCallback = callbacks.mmprojLoad
+	unchecked.Store(true)
 	ctx, err := mtmd.InitFromFile(l.MMProj, b.model, p)
+	unchecked.Store(false)
 	if err != nil {
 		return fail(err.Error())
 	}

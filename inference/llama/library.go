@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -121,7 +122,14 @@ func loaderCode(err error) protocol.Code {
 
 // bind makes the callbacks and finds the functions that yzma leaves out.
 func bind(dir string, words func(string)) (*library, error) {
-	lastWords = words
+	var mu sync.Mutex // llama.cpp's threads may die side by side
+	var said []string
+	lastWords = func(text string) {
+		mu.Lock()
+		defer mu.Unlock()
+		said = append(said, strings.TrimSpace(text))
+		words(strings.Join(said, "\n"))
+	}
 	callbacks.log = purego.NewCallback(func(level int32, text *byte, _ uintptr) uintptr {
 		log.add(level, goString(text))
 		return 0

@@ -2,8 +2,10 @@ package llama
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"galago/inference/protocol"
 )
@@ -26,6 +28,17 @@ const (
 	levelWarn  = 3
 )
 
+// unchecked is set while libmtmd works, which does not look whether it got the memory that it asked for: it goes on to an
+// assertion or through a null pointer. The process is lost once ggml has said one of these, so they count as last words.
+var (
+	unchecked atomic.Bool
+	lost      = []string{"ggml_gallocr_reserve_n_impl: failed to allocate", "alloc_tensor_range: failed to allocate"}
+)
+
+func isLost(text string) bool {
+	return slices.ContainsFunc(lost, func(sign string) bool { return strings.HasPrefix(text, sign) })
+}
+
 // add writes all but debugging to standard error, which the service keeps, and remembers what matters. That pinned host
 // memory could not be had does not: ggml goes on with ordinary memory.
 func (l *logTail) add(level int32, text string) {
@@ -34,6 +47,9 @@ func (l *logTail) add(level int32, text string) {
 		return
 	}
 	os.Stderr.WriteString(text)
+	if unchecked.Load() && isLost(text) {
+		lastWords(text)
+	}
 	if level < levelWarn || strings.TrimSpace(text) == "" || strings.Contains(text, "pinned") {
 		return
 	}

@@ -297,9 +297,9 @@ func TestFreedMemoryComesBackWithTheNextQuestion(t *testing.T) {
 	if s := done.Stats; s.PrepareMillis <= 0 || s.FirstToken < s.PrepareMillis+s.EncodeMillis {
 		t.Errorf("the time it took is not told: %+v", s)
 	}
-	// Text stands before the picture and after it.
-	s := protocol.StageDecode
-	if want := []protocol.Stage{protocol.StageLoadVision, protocol.StageCreateContext, s, protocol.StageEncode, s}; !slices.Equal(h.list, want) {
+	// Pictures are made ready; then text stands before the picture and after it.
+	look, read := protocol.StageEncode, protocol.StageDecode
+	if want := []protocol.Stage{protocol.StageLoadVision, protocol.StageCreateContext, look, read, look, read}; !slices.Equal(h.list, want) {
 		t.Errorf("the stages were %v, want %v", h.list, want)
 	}
 
