@@ -111,6 +111,9 @@ type use struct {
 	estimated bool         // the engine's share is by its own account
 }
 
+// systemMemory is use.memory where there is no card.
+const systemMemory = "system"
+
 // use takes memory apart.
 func (d gaugeData) use() use {
 	switch {
@@ -203,7 +206,7 @@ func (d gaugeData) blindUse() use {
 // read yet, or what the system has taken back, is not resident, so they are cut to what the other parts leave. Parts that
 // were laid out but not touched yet cannot be told apart from them.
 func (d gaugeData) systemUse() use {
-	u := use{memory: "system", name: "CPU mode", total: d.reading.System, used: wholeMiB(d.reading.Resident)}
+	u := use{memory: systemMemory, name: "CPU mode", total: d.reading.System, used: wholeMiB(d.reading.Resident)}
 	u.parts = within(d.engineParts(false), u.used,
 		ui.SegmentWeights, ui.SegmentEncode, ui.SegmentCompute, ui.SegmentKVFree, ui.SegmentVision, ui.SegmentKV)
 	rest := ui.Segment{Kind: ui.SegmentOurs, Label: "engine", Bytes: u.used - sum(u.parts)}

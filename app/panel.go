@@ -3,6 +3,7 @@ package app
 import (
 	"cmp"
 	"fmt"
+	"math/bits"
 	"slices"
 	"strings"
 	"time"
@@ -67,8 +68,16 @@ func (d gaugeData) panel(peak uint64, points []ui.HistoryPoint) ui.Panel {
 	u := d.use()
 	return ui.Panel{
 		Title: u.name, Rows: slices.Concat(d.partRows(u), d.totalRows(u, peak), d.cardRows(u), d.programRows(u)),
-		History: points, Total: u.total, Cards: d.cards(u), Note: strings.Join(d.troubles(u), " "),
+		History: points, Total: top(u, peak), Cards: d.cards(u), Note: strings.Join(d.troubles(u), " "),
 	}
+}
+
+// top is where the history's scale ends. System memory is so much that the engine's share of it would be a flat line.
+func top(u use, peak uint64) uint64 {
+	if u.memory != systemMemory || peak == 0 {
+		return u.total
+	}
+	return min(u.total, 1<<bits.Len64(peak))
 }
 
 // partRows are the gauge's segments with what was planned for them.
@@ -139,7 +148,7 @@ func (d gaugeData) totalRows(u use, peak uint64) []ui.PanelRow {
 	if u.total == 0 {
 		return nil
 	}
-	if u.memory == "system" {
+	if u.memory == systemMemory {
 		return []ui.PanelRow{
 			{Label: "Engine altogether", Value: mibText(u.used), Hint: "resident memory; libraries that programs share count too"},
 			{Label: "Peak", Value: mibText(peak), Hint: "since memory was last given back"},
@@ -150,7 +159,7 @@ func (d gaugeData) totalRows(u use, peak uint64) []ui.PanelRow {
 	if u.card != nil {
 		free.Value = mibText(u.card.Free)
 	}
-	if margin := d.status.Budget.Of(vram.PartMargin); margin > 0 {
+	if margin := d.status.Budget.Of(vram.PartMargin); margin > 0 && len(d.engineParts(true)) > 0 {
 		free.Hint = "the plan leaves " + mibText(margin) + " of it alone, for safety"
 	}
 	return []ui.PanelRow{
@@ -177,7 +186,11 @@ func (d gaugeData) cardRows(u use) []ui.PanelRow {
 			add("Power", powerText(c.Power, c.PowerLimit), "")
 		}
 		if d.reading.Resident > 0 {
-			add("Engine in system memory", mibText(d.reading.Resident), "beside the card")
+			hint := "beside the card"
+			if d.status.Loaded.Device == onCPU {
+				hint = "it computes on the CPU"
+			}
+			add("Engine in system memory", mibText(d.reading.Resident), hint)
 		}
 	}
 	if d.reading.Driver != "" {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"galago/inference"
+	"galago/inference/protocol"
 	"galago/ui"
 	"galago/vram"
 )
@@ -110,9 +111,28 @@ func TestPanelWithoutACard(t *testing.T) {
 		"Peak = 600 MiB [since memory was last given back]",
 		"System memory = 8,000 MiB",
 	)
-	if p.Title != "CPU mode" || p.Note != "No NVIDIA driver was found. Install it." || p.Total != 8000*mib {
+	if p.Title != "CPU mode" || p.Note != "No NVIDIA driver was found. Install it." || p.Total != 1024*mib { // the scale of the history
 		t.Errorf("%+v", p)
 	}
+}
+
+func TestPanelOfACardWithTheEngineOnTheCPU(t *testing.T) {
+	s := engine("CPU", inSystem(protocol.PartWeights, 1800))
+	s.Budget = all().Budget
+	d := gaugeData{reading: cards(card(1000, holds(7, 1000))), status: s, window: thisWindow}
+	d.reading.Resident = 1900 * mib
+	wantRows(t, d.panel(1000*mib, nil),
+		"* Other programs = 1,000 MiB",
+		"Free = 4,999 MiB",
+		"In use = 1,000 MiB of 6,000 MiB",
+		"Peak = 1,000 MiB [since memory was last given back]",
+		"Utilization = 37 %",
+		"Temperature = 61 °C",
+		"Power = 55 of 75 W",
+		"Engine in system memory = 1,900 MiB [it computes on the CPU]",
+		"Driver = 550",
+		"program (7) = 1,000 MiB",
+	)
 }
 
 func TestPanelNamesTheLargestPrograms(t *testing.T) {
