@@ -3,6 +3,7 @@
 //	galago-engine ask      ask a question on the command line
 //	galago-engine doctor   say what works here and what is missing
 //	galago-engine eval     measure a model on a set of pictures with known answers
+//	galago-engine plan     say what a model would take of the memory, and what would have to change
 //	galago-engine worker   the process that owns a model; started by the others and by the window
 package main
 
@@ -40,6 +41,7 @@ const usage = `Galago's engine: ask a vision-language model about pictures, on t
 
   galago-engine ask [--image FILE]... [--model GGUF --mmproj GGUF] QUESTION
   galago-engine doctor [--json]
+  galago-engine plan [--model GGUF --mmproj GGUF] [--vram SIZE] [--picture WxH]...
   galago-engine eval [--set FOLDER]
   galago-engine version
 
@@ -62,6 +64,8 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 		return ask(args[1:], out, errOut)
 	case "doctor":
 		return doctor(args[1:], out, errOut)
+	case "plan":
+		return planCommand(args[1:], out, errOut)
 	case "eval":
 		return eval(args[1:], out, errOut)
 	case "version", "--version":
