@@ -3,7 +3,6 @@ package main
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"fmt"
 	"os"
 	"os/exec"
@@ -21,7 +20,6 @@ import (
 	"galago/inference"
 	"galago/inference/gguf/synth"
 	"galago/inference/protocol"
-	"galago/inference/vision"
 )
 
 // peak is the most memory that the program had at a time, in bytes.
@@ -283,10 +281,11 @@ func TestAskOutOfMemoryExitsWith6(t *testing.T) {
 	}
 }
 
-func TestAskContextTooLargeForTheMemoryExitsWith6(t *testing.T) {
+// The service comes down to a context that there is room for.
+func TestAskContextTooLargeForTheMemoryIsAnsweredWithLess(t *testing.T) {
 	o := callIn(t, engine(t), []string{inference.EngineEnv + "=" + limited(t, 4096)},
 		"ask", "--model", endless(t), "--context", "1000000", "--max-tokens", "4", "What?")
-	o.expect(t, exitMemory, "Not enough memory")
+	o.expect(t, exitOK, "")
 }
 
 // starve leaves a running worker only so much more address space, until feed.
@@ -509,40 +508,4 @@ func TestWorkerOutOfMemoryWhileLoading(t *testing.T) {
 	w.loadDemo(0)
 	w.send(protocol.KindAsk, words(1, "What?", 4))
 	w.done()
-}
-
-// A picture whose attention needs gigabytes makes ggml abort. The service learns why, and the next question works.
-func TestServiceOutOfMemoryWhileEncoding(t *testing.T) {
-	demo := demoModel(t)
-	s := inference.New(inference.Options{Engine: engine(t)})
-	defer s.Close()
-	s.Open(inference.Model{Path: demo.Model, MMProj: demo.MMProj, Context: 4096, ImageMinTokens: 1024, ImageMaxTokens: 1024})
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	status, err := inference.WaitReady(ctx, s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	starve(t, status.PID, 32<<20)
-	p, err := vision.Open(picture(t, "a.png"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	ask := func(images ...*vision.Picture) error {
-		_, err := inference.Ask(ctx, s, inference.Request{
-			Messages: []inference.Message{{Role: "user", Text: "What?", Images: inference.Images(images...)}}, MaxTokens: 4,
-		}, nil)
-		return err
-	}
-	err = ask(p)
-	if code := inference.CodeOf(err); code != protocol.CodeOutOfMemory {
-		t.Errorf("it is %s: %v\n%s", code, err, inference.Explain(err).Detail)
-	}
-	t.Log(inference.Explain(err).Detail)
-	if exitCode(err) != exitMemory {
-		t.Errorf("exit code %d", exitCode(err))
-	}
-	if err := ask(); err != nil {
-		t.Errorf("the next question: %v", err)
-	}
 }
