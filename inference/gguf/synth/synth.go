@@ -21,6 +21,10 @@ type Model struct {
 	Vocab   int64 // tokens; the head is tied to the embeddings
 	Context int64 // tokens that it is said to be trained for
 	Tower   Tower
+
+	// KVPerLayer is written as the count of key and value heads of each layer, for those who read headers; the tensors do
+	// not follow it. Nil: one count for all.
+	KVPerLayer []int32
 }
 
 // Tower is the dimensions of what looks at pictures.
@@ -120,7 +124,11 @@ func (m Model) language() *file {
 	f.set(key("block_count"), uint32(m.Layers))
 	f.set(key("feed_forward_length"), uint32(m.FF))
 	f.set(key("attention.head_count"), uint32(m.Heads))
-	f.set(key("attention.head_count_kv"), uint32(m.KVHeads))
+	if m.KVPerLayer != nil {
+		f.set(key("attention.head_count_kv"), m.KVPerLayer)
+	} else {
+		f.set(key("attention.head_count_kv"), uint32(m.KVHeads))
+	}
 	f.set(key("attention.layer_norm_rms_epsilon"), float32(1e-6))
 	if m.qwen3() {
 		f.set(key("attention.key_length"), uint32(m.HeadDim))
