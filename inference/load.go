@@ -279,9 +279,12 @@ func (s *Service) loadMessage() protocol.Load {
 	}
 }
 
-// quickTower is the largest vision tower whose largest picture is encoded on a CPU for calibration: one of 64 MiB takes
-// seconds, one of 800 MiB minutes.
-const quickTower = 64 << 20
+// On a CPU the largest picture is encoded for calibration only where that is quick: a tower of 5 MB takes 6 s for 1,024
+// tokens on two cores, and one of 800 MB minutes.
+const (
+	quickTower   = 64 << 20 // bytes
+	quickPicture = 256      // tokens
+)
 
 // calibrates reports whether the load is to encode its largest picture and to measure what that takes.
 func (s *Service) calibrates() bool {
@@ -292,7 +295,10 @@ func (s *Service) calibrates() bool {
 	if known > 0 && known >= s.plan.settings.ImageMaxTokens*9/10 { // grids seldom hit the limit exactly
 		return false
 	}
-	return s.plan.device.GPU() && !s.plan.settings.VisionCPU || s.survey.tower < quickTower
+	if s.plan.device.GPU() && !s.plan.settings.VisionCPU {
+		return true
+	}
+	return s.survey.tower < quickTower && s.plan.settings.ImageMaxTokens <= quickPicture
 }
 
 func (s *Service) sendLoad(c *child) {
