@@ -509,3 +509,46 @@ func TestWorkerOutOfMemoryWhileLoading(t *testing.T) {
 	w.send(protocol.KindAsk, words(1, "What?", 4))
 	w.done()
 }
+
+// Models at their true dimensions, with holes for weights: a dry run takes neither memory nor long, and says what the real
+// load takes.
+func TestWorkerPlansRealModels(t *testing.T) {
+	w := startWorker(t)
+	pid := w.cmd.Process.Pid
+	w.loadDemo(0)
+	before := statm(t, pid, 1)
+	type sized struct {
+		load    protocol.Load
+		planned []protocol.Memory
+	}
+	var all []sized
+	for _, m := range []synth.Model{synth.Qwen3VL2B, synth.Qwen3VL4B, synth.Qwen25VL3B} {
+		dir := t.TempDir()
+		l := protocol.Load{Model: filepath.Join(dir, "m.gguf"), Context: 4096}
+		if err := m.Sketch(l.Model, filepath.Join(dir, "p.gguf")); err != nil {
+			t.Fatal(err)
+		}
+		for _, kv := range []string{"f16", "q8_0"} {
+			l.KVType = kv
+			at := time.Now()
+			planned := w.plan(l)
+			t.Logf("%s, %s: %v after %v", m.Name, kv, planned.Memory, time.Since(at).Round(time.Millisecond))
+			if m.Name == synth.Qwen3VL2B.Name { // the others take 8 GB of the system's cache
+				all = append(all, sized{l, planned.Memory})
+			}
+		}
+	}
+	grown := int64(statm(t, pid, 1)) - int64(before)
+	t.Logf("resident memory grew by %d KiB", grown>>10)
+	if grown > 32<<20 {
+		t.Errorf("planning left %d MiB", grown>>20)
+	}
+	for _, s := range all {
+		loaded := w.load(s.load).Memory
+		for i, m := range s.planned {
+			if i >= len(loaded) || loaded[i].Part != m.Part || loaded[i].Device != m.Device || max(loaded[i].Bytes, m.Bytes)-min(loaded[i].Bytes, m.Bytes) > 1<<20/100 {
+				t.Errorf("planned %+v, loaded %+v", s.planned, loaded)
+			}
+		}
+	}
+}

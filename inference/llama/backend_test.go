@@ -31,7 +31,7 @@ var (
 )
 
 // backend is the one Backend of the test process, with the built-in model freshly opened.
-func backend(t *testing.T) *Backend {
+func backend(t testing.TB) *Backend {
 	t.Helper()
 	dir := os.Getenv(buildEnv)
 	if dir == "" {
@@ -58,7 +58,7 @@ func backend(t *testing.T) *Backend {
 	return shared
 }
 
-func load(t *testing.T, cells int) {
+func load(t testing.TB, cells int) {
 	t.Helper()
 	if cells == 0 {
 		cells = sharedDemo.Context
