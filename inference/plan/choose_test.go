@@ -26,7 +26,8 @@ func TestResolve(t *testing.T) {
 		{"what it was trained for", tiny, Settings{}, Settings{Context: 1024, KVType: F16, ImageMinTokens: 8, ImageMaxTokens: 2048}},
 		{"no eyes", blind, Settings{KVType: Q8}, Settings{Context: 4096, KVType: Q8}},
 		{
-			"the built-in model", demo, Settings{Context: 2048, ImageMinTokens: 48, ImageMaxTokens: 80},
+			"the built-in model", demo,
+			Settings{Context: 2048, ImageMinTokens: 48, ImageMaxTokens: 80},
 			Settings{Context: 2048, KVType: F16, ImageMinTokens: 48, ImageMaxTokens: 80},
 		},
 	} {

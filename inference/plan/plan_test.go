@@ -278,8 +278,10 @@ func TestBudgetLines(t *testing.T) {
 		return strings.Join(lines, ", ")
 	}
 	planned := []protocol.Memory{
-		{Part: protocol.PartWeights, Device: "CUDA0", Bytes: 1700 * mib}, {Part: protocol.PartWeights, Device: "CPU", Bytes: 5},
-		{Part: protocol.PartKV, Device: "CUDA0", Bytes: 448 * mib}, {Part: protocol.PartCompute, Device: "CUDA0", Bytes: 70 * mib},
+		{Part: protocol.PartWeights, Device: "CUDA0", Bytes: 1700 * mib},
+		{Part: protocol.PartWeights, Device: "CPU", Bytes: 5},
+		{Part: protocol.PartKV, Device: "CUDA0", Bytes: 448 * mib},
+		{Part: protocol.PartCompute, Device: "CUDA0", Bytes: 70 * mib},
 		{Part: protocol.PartCompute, Device: "CUDA_Host", Bytes: 9999 * mib},
 	}
 	for _, c := range []struct {
@@ -290,11 +292,17 @@ func TestBudgetLines(t *testing.T) {
 		want string
 	}{
 		{
-			"card", Settings{}, card(8), Known{},
+			"card",
+			Settings{},
+			card(8),
+			Known{},
 			"weights header, vision header, kv formula, compute formula, encode formula, runtime assumption, window measured, others measured, margin assumption",
 		},
 		{
-			"card that is known", Settings{}, card(8), Known{Planned: planned, Runtime: 9, Encode: 7, EncodeTokens: 100},
+			"card that is known",
+			Settings{},
+			card(8),
+			Known{Planned: planned, Runtime: 9, Encode: 7, EncodeTokens: 100},
 			"weights dry run, vision header, kv dry run, compute dry run, encode calibration, runtime calibration, window measured, others measured, margin assumption",
 		},
 		{"nothing on the card", Settings{GPULayers: -1}, card(8), Known{}, "window measured, others measured"},
@@ -310,8 +318,10 @@ func TestBudgetTakesADryRunAtItsWord(t *testing.T) {
 	two := facts(t, synth.Qwen3VL2B)
 	with := Settings{Context: 4096, KVType: F16}
 	k := Known{With: with, Planned: []protocol.Memory{
-		{Part: protocol.PartWeights, Device: "CUDA0", Bytes: 1701 * mib}, {Part: protocol.PartWeights, Device: "CPU", Bytes: 300 * mib},
-		{Part: protocol.PartKV, Device: "CUDA0", Bytes: 440 * mib}, {Part: protocol.PartCompute, Device: "CUDA0", Bytes: 90 * mib},
+		{Part: protocol.PartWeights, Device: "CUDA0", Bytes: 1701 * mib},
+		{Part: protocol.PartWeights, Device: "CPU", Bytes: 300 * mib},
+		{Part: protocol.PartKV, Device: "CUDA0", Bytes: 440 * mib},
+		{Part: protocol.PartCompute, Device: "CUDA0", Bytes: 90 * mib},
 		{Part: protocol.PartCompute, Device: "CUDA_Host", Bytes: 9999 * mib},
 	}}
 	b := two.Budget(with, card(8), k)
