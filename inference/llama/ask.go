@@ -373,9 +373,8 @@ func (b *Backend) encode(ctx context.Context, chunk mtmd.InputChunk) error {
 		return err
 	}
 	encodeNodes = 0
-	unchecked.Store(true)
-	err := mtmd.EncodeChunk(b.mtmd, chunk)
-	unchecked.Store(false)
+	var err error
+	trusting(func() { err = mtmd.EncodeChunk(b.mtmd, chunk) })
 	b.measureEncode()
 	switch {
 	case ctx.Err() != nil:

@@ -243,9 +243,9 @@ func (b *Backend) loadMMProj() error {
 		encodeCheck = encodeCheckGPU
 	}
 	p.ProgressCallback = callbacks.mmprojLoad
-	unchecked.Store(true)
-	ctx, err := mtmd.InitFromFile(l.MMProj, b.model, p)
-	unchecked.Store(false)
+	var ctx mtmd.Context
+	var err error
+	trusting(func() { ctx, err = mtmd.InitFromFile(l.MMProj, b.model, p) })
 	if err != nil {
 		return fail(err.Error())
 	}

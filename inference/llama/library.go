@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"unsafe"
 
@@ -46,7 +45,7 @@ var (
 	running   atomic.Pointer[context.Context] // of what is computed now; when it has ended, that should stop
 	steps     atomic.Uint64                   // see worker.Backend
 	onLoad    func(float32)                   // owned by the Backend's goroutine, which runs the load
-	lastWords func(string)                    // set once, before anything can abort
+	lastWords farewell                        // say is set once, before anything can abort
 	callbacks struct {
 		log, abort, decodeAbort, modelLoad, mmprojLoad, encode uintptr
 	}
@@ -122,20 +121,13 @@ func loaderCode(err error) protocol.Code {
 
 // bind makes the callbacks and finds the functions that yzma leaves out.
 func bind(dir string, words func(string)) (*library, error) {
-	var mu sync.Mutex // llama.cpp's threads may die side by side
-	var said []string
-	lastWords = func(text string) {
-		mu.Lock()
-		defer mu.Unlock()
-		said = append(said, strings.TrimSpace(text))
-		words(strings.Join(said, "\n"))
-	}
+	lastWords.say = words
 	callbacks.log = purego.NewCallback(func(level int32, text *byte, _ uintptr) uintptr {
 		log.add(level, goString(text))
 		return 0
 	})
 	callbacks.abort = purego.NewCallback(func(text *byte) uintptr {
-		lastWords(goString(text))
+		lastWords.add(goString(text))
 		return 0
 	})
 	callbacks.decodeAbort = purego.NewCallback(func(_ uintptr) bool {

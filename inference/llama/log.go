@@ -28,12 +28,45 @@ const (
 	levelWarn  = 3
 )
 
-// unchecked is set while libmtmd works, which does not look whether it got the memory that it asked for: it goes on to an
-// assertion or through a null pointer. The process is lost once ggml has said one of these, so they count as last words.
-var (
-	unchecked atomic.Bool
-	lost      = []string{"ggml_gallocr_reserve_n_impl: failed to allocate", "alloc_tensor_range: failed to allocate"}
-)
+// farewell collects what explains the process's end, and says all of it each time: the newest line alone, an assertion's,
+// may say less than the one before.
+type farewell struct {
+	mu   sync.Mutex // threads may die side by side
+	said []string
+	say  func(string)
+}
+
+func (f *farewell) add(text string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.said = append(f.said, strings.TrimSpace(text))
+	f.say(strings.Join(f.said, "\n"))
+}
+
+// takeBack is for words that were not the last after all.
+func (f *farewell) takeBack() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if len(f.said) > 0 {
+		f.said = nil
+		f.say("")
+	}
+}
+
+// lost are lines after which libmtmd ends the process. It does not look whether it got the memory that it asked for: it
+// goes on to an assertion, or through a null pointer, of which ggml's abort callback hears nothing.
+var lost = []string{"ggml_gallocr_reserve_n_impl: failed to allocate", "alloc_tensor_range: failed to allocate"}
+
+// unchecked is set while libmtmd works.
+var unchecked atomic.Bool
+
+// trusting runs f, which is libmtmd's, and counts those lines as last words while it runs.
+func trusting(f func()) {
+	unchecked.Store(true)
+	f()
+	unchecked.Store(false)
+	lastWords.takeBack()
+}
 
 func isLost(text string) bool {
 	return slices.ContainsFunc(lost, func(sign string) bool { return strings.HasPrefix(text, sign) })
@@ -48,7 +81,7 @@ func (l *logTail) add(level int32, text string) {
 	}
 	os.Stderr.WriteString(text)
 	if unchecked.Load() && isLost(text) {
-		lastWords(text)
+		lastWords.add(text)
 	}
 	if level < levelWarn || strings.TrimSpace(text) == "" || strings.Contains(text, "pinned") {
 		return

@@ -360,3 +360,21 @@ func TestPreparingCanBeCancelledAndTriedAgain(t *testing.T) {
 		}
 	}
 }
+
+// With no layer on a GPU llama.cpp gets no GPU at all; with the vision tower on the CPU only that one keeps away.
+func TestEverythingOnTheCPU(t *testing.T) {
+	b := backend(t)
+	p := []vision.Prepared{picture(t, "0000.jpg")}
+	want, _, _ := b.must(t, p, "Describe the picture.")
+	l := demoLoad(sharedDemo.Context)
+	l.GPULayers, l.MMProjCPU = -1, true
+	loaded := b.open(t, l)
+	for _, m := range loaded.Memory {
+		if m.Device != "CPU" || loaded.Device != "CPU" {
+			t.Errorf("on %s: %+v", loaded.Device, loaded.Memory)
+		}
+	}
+	if got, _, _ := b.must(t, p, "Describe the picture."); got != want {
+		t.Errorf("the answer is %q, want %q", got, want)
+	}
+}
