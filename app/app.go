@@ -8,6 +8,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"fyne.io/fyne/v2"
 	fyneapp "fyne.io/fyne/v2/app"
@@ -32,7 +33,9 @@ func Run(files []string) {
 	main := &gate{do: fyne.Do}
 	a := fyneapp.NewWithID(ID)
 	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
-	service := inference.New(inference.Options{Log: logger})
+	service := inference.New(inference.Options{
+		Log: logger, Device: inference.CardMemory, CalibrationFile: filepath.Join(state, "calibration.json"),
+	})
 	c := NewController(Params{
 		Do:           main.pass,
 		Client:       service,
@@ -44,12 +47,19 @@ func Run(files []string) {
 	window := ui.New(a, actions)
 
 	watch, stopWatch := context.WithCancel(context.Background())
-	var pid atomic.Int64 // the engine's, for the monitor's goroutine
-	service.Watch(func(s inference.Status) { pid.Store(int64(s.PID)) })
+	var pid, pace atomic.Int64 // of the engine, for the monitor's goroutine
+	service.Watch(func(s inference.Status) {
+		pid.Store(int64(s.PID))
+		pace.Store(int64(paceOf(s.State)))
+	})
 	a.Lifecycle().SetOnStarted(func() {
 		c.Start(record(window))
 		readings := &latest[vram.Reading]{do: main.pass, handle: c.showReading}
-		vram.Watch(watch, nil, func() int { return int(pid.Load()) }, 0, readings.put)
+		vram.Monitor{
+			PID:   func() int { return int(pid.Load()) },
+			Every: func() time.Duration { return time.Duration(pace.Load()) },
+			Tell:  readings.put,
+		}.Start(watch)
 		if len(files) > 0 {
 			c.Attach(files)
 		}

@@ -7,8 +7,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"time"
 
 	"galago/inference"
+	"galago/inference/plan"
 	"galago/inference/protocol"
 	"galago/inference/vision"
 	"galago/ui"
@@ -240,18 +242,20 @@ func (c *Controller) showAttachments() {
 	for _, a := range c.attachments {
 		v := ui.Attachment{ID: a.id, Name: a.name, Thumb: a.thumb, Problem: c.problemOf(a)}
 		if a.picture != nil {
-			v.Info = c.info(a.picture)
+			v.Info, v.Cost = c.info(a), c.cost(a)
+			v.Detail, v.Details = string(a.detail), c.details(a.picture)
 		}
 		list = append(list, v)
 	}
 	c.view.SetAttachments(list)
+	c.setPending(c.estimate(c.attachments).Extra)
 }
 
 // info is a picture's size and, where the model's grid is known, the size that the model sees and its cost.
-func (c *Controller) info(p *vision.Picture) string {
+func (c *Controller) info(a *attachment) string {
+	p := a.picture
 	s := fmt.Sprintf("%d × %d", p.Width, p.Height)
-	v := c.status.Loaded.Vision
-	grid := vision.Grid{Factor: v.Factor, MinTokens: v.MinTokens, MaxTokens: v.MaxTokens}
+	grid := inference.DetailGrid(c.status.Loaded.Vision, c.status.Model, a.detail)
 	if grid.Factor > 0 {
 		w, h := grid.Size(p.Width, p.Height)
 		s += fmt.Sprintf(" → %d × %d · %s tokens", w, h, thousands(grid.Tokens(p.Width, p.Height)))
@@ -260,6 +264,45 @@ func (c *Controller) info(p *vision.Picture) string {
 		s += " · " + p.Note
 	}
 	return s
+}
+
+// cost is what asking about a picture will take in memory that is not held yet, and in time, as far as that is known.
+func (c *Controller) cost(a *attachment) string {
+	e := c.estimate([]*attachment{a})
+	var parts []string
+	if e.Extra > 0 {
+		parts = append(parts, "+"+bytesText(e.Extra))
+	}
+	if e.Time >= 50*time.Millisecond {
+		parts = append(parts, "about "+seconds(float64(e.Time.Milliseconds())))
+	}
+	return strings.Join(parts, " · ")
+}
+
+// estimate is what a question about these pictures will take, whatever it is.
+func (c *Controller) estimate(list []*attachment) inference.Estimate {
+	m := inference.Message{Role: "user"}
+	for _, a := range list {
+		if a.picture != nil {
+			m.Images = append(m.Images, inference.Image{Picture: a.picture, Detail: a.detail})
+		}
+	}
+	return c.status.Estimate(inference.Request{Messages: []inference.Message{m}}, plan.Device{})
+}
+
+// details are those among which there is a choice for a picture: a small picture looks the same at all of them.
+func (c *Controller) details(p *vision.Picture) []string {
+	tokens := func(d inference.Detail) int {
+		return inference.DetailGrid(c.status.Loaded.Vision, c.status.Model, d).Tokens(p.Width, p.Height)
+	}
+	list := []string{string(inference.DetailAuto)}
+	if tokens(inference.DetailLow) < tokens(inference.DetailAuto) {
+		list = append([]string{string(inference.DetailLow)}, list...)
+	}
+	if tokens(inference.DetailHigh) > tokens(inference.DetailAuto) {
+		list = append(list, string(inference.DetailHigh))
+	}
+	return list
 }
 
 // Sample puts a sample picture and its question into the composer, in the place of another sample.

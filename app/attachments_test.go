@@ -8,10 +8,12 @@ import (
 	"hash/crc32"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"galago/inference"
 	"galago/inference/protocol"
@@ -224,8 +226,21 @@ func TestWhatAPictureCostsFollowsTheModel(t *testing.T) {
 		t.Errorf("without a model: %q", got)
 	}
 	b.tell(b.ready())
-	if got := b.view.attachments[0].Info; got != "1400 × 1000 → 1248 × 896 · 1,092 tokens" {
+	if got := b.view.attachments[0].Info; got != "1400 × 1000 → 1184 × 864 · 999 tokens" {
 		t.Errorf("with a model: %q", got)
+	}
+	if got := b.view.attachments[0].Details; !slices.Equal(got, []string{"low", "", "high"}) {
+		t.Errorf("to choose from: %q", got)
+	}
+	b.Detail(b.view.attachments[0].ID, "high")
+	if got := b.view.attachments[0]; got.Detail != "high" || got.Info != "1400 × 1000 → 1248 × 896 · 1,092 tokens" {
+		t.Errorf("at high detail: %+v", got)
+	}
+	measured := b.ready()
+	measured.Speed = inference.Speed{EncodePerToken: time.Millisecond, PromptPerToken: time.Millisecond}
+	b.tell(measured)
+	if got := b.view.attachments[0].Cost; got != "about 2.2 s" {
+		t.Errorf("the cost is %q", got)
 	}
 	blind := b.ready()
 	blind.Loaded.Vision = protocol.Vision{}

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"galago/app/chat"
 	"galago/assets"
@@ -276,6 +277,9 @@ func (c *Controller) receive(r *request, events []inference.Event) {
 	for _, e := range events {
 		r.apply(e)
 		over = over || e.Terminal()
+		if e.Kind == inference.Done {
+			c.setFilled(e.Stats.ContextUsed)
+		}
 	}
 	if over {
 		r.cancel()
@@ -581,8 +585,16 @@ func (c *Controller) showSettings() {
 	c.view.SetSettings(ui.Settings{
 		MaxTokens: c.settings.MaxTokens, Temperature: c.settings.temperature(c.manifest.Temperature),
 		Seed: c.settings.Seed, Theme: c.settings.Theme,
-		FreeAfterAnswer: c.settings.FreeAfterAnswer, IdleMinutes: c.settings.IdleMinutes,
+		FreeAfterAnswer: c.settings.FreeAfterAnswer, FreeCost: freeCost(c.status.FreeCost), IdleMinutes: c.settings.IdleMinutes,
 	})
+}
+
+// freeCost says what freeing working memory after every answer costs, as measured.
+func freeCost(d time.Duration) string {
+	if d <= 0 {
+		return "the next question makes it again, which takes longer; not measured yet"
+	}
+	return "adds about " + seconds(float64(d.Microseconds())/1000) + " to the next question, as measured"
 }
 
 func (c *Controller) keepSettings() {

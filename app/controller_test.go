@@ -265,7 +265,7 @@ func TestSettingsAreKept(t *testing.T) {
 	}
 	next := newBenchAt(t, b.settings)
 	next.start()
-	if want := (ui.Settings{MaxTokens: 100, Temperature: 0, Seed: 7, Theme: "dark"}); next.view.settings != want {
+	if want := (ui.Settings{MaxTokens: 100, Temperature: 0, Seed: 7, Theme: "dark", FreeCost: freeCost(0)}); next.view.settings != want {
 		t.Errorf("at the next start they are %+v", next.view.settings)
 	}
 }

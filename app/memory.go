@@ -82,8 +82,8 @@ func (c *Controller) FreeMemory(action ui.MemoryAction) {
 				c.view.Notify(strings.TrimSpace(x.Title + ". " + x.Action))
 				return
 			}
-			c.peak = 0
-			c.showGauge()
+			c.setFilled(0)
+			c.resetPeak()
 			c.view.Notify(clearedText(cleared))
 		})
 	}()

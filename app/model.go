@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"galago/assets"
@@ -189,11 +190,16 @@ func sameStart(a, b string) int {
 
 // showStatus takes the service's news.
 func (c *Controller) showStatus(s inference.Status) {
-	changed := c.status.Loaded.Vision != s.Loaded.Vision || c.status.State != s.State
+	changed := c.status.Loaded.Vision != s.Loaded.Vision || c.status.State != s.State ||
+		c.status.Speed != s.Speed || !slices.Equal(c.status.Memory, s.Memory)
 	if s.Err != nil && s.Err != c.status.Err {
 		c.notice = nil // there is graver news
 	}
+	cost := c.status.FreeCost
 	c.status = s
+	if s.FreeCost != cost {
+		c.showSettings()
+	}
 	c.loadEnded()
 	c.view.SetModel(c.modelView())
 	c.showBanner()
@@ -261,6 +267,8 @@ func (c *Controller) modelView() ui.Model {
 		m.State = "not loaded"
 	case inference.StateStopped:
 		m.State = "no model"
+	case inference.StateUnloaded:
+		m.State = "unloaded: the next question loads it"
 	default:
 		m.Vision = s.Loaded.Vision.Enabled
 		m.Detail = fmt.Sprintf("%s · %s context", quantization(s.Loaded.Description), contextText(s.Loaded.Context))

@@ -226,7 +226,7 @@ func ask(args []string, out, errOut io.Writer) int {
 
 // open starts a service and waits until the model can answer.
 func open(ctx context.Context, model inference.Model) (*inference.Service, inference.Status, error) {
-	service := inference.New(inference.Options{Engine: self()})
+	service := inference.New(inference.Options{Engine: self(), Device: inference.CardMemory})
 	service.Open(model)
 	status, err := inference.WaitReady(ctx, service)
 	if err != nil {
