@@ -71,14 +71,15 @@ func parsePlan(args []string, errOut io.Writer) (planOptions, error) {
 		return usage("--gpu-layers must be -1 or more.")
 	}
 	if o.vram != "" {
-		if o.card, err = parseBytes(o.vram); err != nil {
-			return usage("--vram " + err.Error())
+		var problem string
+		if o.card, problem = parseBytes(o.vram); problem != "" {
+			return usage("--vram " + problem)
 		}
 	}
 	for _, p := range o.pictures {
-		s, err := parseSize(p)
-		if err != nil {
-			return usage("--picture " + err.Error())
+		s, ok := parseSize(p)
+		if !ok {
+			return usage(fmt.Sprintf("--picture must be a size in pixels such as 1920x1080, not %q.", p))
 		}
 		o.sizes = append(o.sizes, s)
 	}
@@ -91,8 +92,8 @@ var units = []struct {
 	bytes float64
 }{{"GiB", 1 << 30}, {"MiB", 1 << 20}, {"GB", 1 << 30}, {"MB", 1 << 20}, {"G", 1 << 30}, {"M", 1 << 20}}
 
-// parseBytes reads sizes from 1 MiB to 1 TiB. Its error is the end of a sentence.
-func parseBytes(text string) (uint64, error) {
+// parseBytes reads sizes from 1 MiB to 1 TiB. A problem is the end of a sentence.
+func parseBytes(text string) (bytes uint64, problem string) {
 	for _, u := range units {
 		if len(text) <= len(u.name) || !strings.EqualFold(text[len(text)-len(u.name):], u.name) {
 			continue
@@ -102,22 +103,20 @@ func parseBytes(text string) (uint64, error) {
 			break
 		}
 		if n *= u.bytes; !(n >= 1<<20 && n <= 1<<40) { // also when it is not a number
-			return 0, errors.New("must be between 1MiB and 1024GiB.")
+			return 0, "must be between 1MiB and 1024GiB."
 		}
-		return uint64(n), nil
+		return uint64(n), ""
 	}
-	return 0, fmt.Errorf("must be a size such as 5.6GiB or 800MiB, not %q.", text)
+	return 0, fmt.Sprintf("must be a size such as 5.6GiB or 800MiB, not %q.", text)
 }
 
-// parseSize reads a picture's size. Its error is the end of a sentence.
-func parseSize(text string) (size, error) {
+// parseSize reads a picture's size.
+func parseSize(text string) (s size, ok bool) {
 	w, h, ok := strings.Cut(strings.ToLower(text), "x")
 	a, err1 := strconv.Atoi(strings.TrimSpace(w))
 	b, err2 := strconv.Atoi(strings.TrimSpace(h))
-	if !ok || err1 != nil || err2 != nil || a < 1 || b < 1 || a > 1<<17 || b > 1<<17 {
-		return size{}, fmt.Errorf("must be a size in pixels such as 1920x1080, not %q.", text)
-	}
-	return size{a, b}, nil
+	most := 1 << 17
+	return size{a, b}, ok && err1 == nil && err2 == nil && min(a, b) > 0 && max(a, b) <= most
 }
 
 // pictureCost is what a picture costs.
@@ -142,6 +141,7 @@ type planResult struct {
 	Changes  []plan.Change `json:"changes,omitempty"` // only if it does not fit
 
 	layers   int
+	card     bool // the model is on a card, at least in part
 	freeFrom string
 }
 
@@ -206,6 +206,7 @@ func makePlan(facts *plan.Facts, model inference.Model, o planOptions) planResul
 	}
 	r := planResult{
 		Model: facts.Model.Name(), Settings: s, Budget: b, Need: b.Need(), Fits: b.Fits(), Missing: b.Missing(),
+		card:   d.GPU(),
 		layers: int(facts.Model.Uint(facts.Model.Architecture() + ".block_count")),
 	}
 	if r.freeFrom = string(vram.Measured); d.UUID == imagined {
@@ -315,12 +316,12 @@ func (r planResult) settings() string {
 		parts = append(parts, fmt.Sprintf("pictures of %d to %d tokens", s.ImageMinTokens, s.ImageMaxTokens))
 	}
 	switch {
-	case s.GPULayers < 0:
-		parts = append(parts, "everything on the CPU")
+	case !r.card || s.GPULayers < 0:
+		return strings.Join(append(parts, "everything on the CPU"), ", ")
 	case s.GPULayers > 0:
 		parts = append(parts, fmt.Sprintf("%d of %d layers on the card", min(s.GPULayers, r.layers+1), r.layers+1))
 	}
-	if s.VisionCPU && s.GPULayers >= 0 {
+	if s.VisionCPU {
 		parts = append(parts, "pictures read on the CPU")
 	}
 	return strings.Join(parts, ", ")

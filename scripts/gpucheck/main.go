@@ -40,7 +40,7 @@ func run(ctx context.Context, args []string, out, errOut io.Writer) error {
 	case len(args) > 1 && args[0] == "measure":
 		return measureAll(ctx, args[1:], out, errOut)
 	}
-	return errors.New("usage: gpucheck write FOLDER MODEL... or gpucheck measure [flags] MODEL...")
+	return errors.New("usage: gpucheck write FOLDER MODEL [MODEL], or gpucheck measure [flags] MODEL [MODEL]")
 }
 
 func files(folder string, m synth.Model) (model, mmproj string) {
