@@ -433,11 +433,16 @@ func TestWorkerOutOfMemoryByStage(t *testing.T) {
 		w.load(large)
 		alive(w)
 		ask, pixels := view(7, 1024, 100)
+		for range 3 { // Go's own heap gets as large as it will
+			w.send(protocol.KindCount, ask, pixels)
+			w.next(protocol.KindCounted)
+		}
 		starve(t, w.cmd.Process.Pid, 8<<20) // too little even for the pixels as libmtmd keeps them
 		w.send(protocol.KindAsk, ask, pixels)
 		if f := w.failed(); f.ID != 7 || f.Code != protocol.CodeOutOfMemory || f.Stage != protocol.StageEncode {
 			t.Errorf("without room for pixels: %+v", f)
 		}
+		feed(t, w.cmd.Process.Pid)
 		alive(w)
 		starve(t, w.cmd.Process.Pid, 48<<20)
 		ask.ID = 8
