@@ -184,7 +184,7 @@ const fourBits = 5.0 / 8
 // smallerFile is a 4-bit file of the same model, if this one's weights have clearly more.
 func (f *Facts) smallerFile(s Settings, d Device) (Change, bool) {
 	numbers, bytes := int64(0), int64(0)
-	for _, t := range f.Model.Tensors {
+	for t := range f.tensors() {
 		n := int64(1)
 		for _, dim := range t.Dims {
 			n *= dim
@@ -197,15 +197,15 @@ func (f *Facts) smallerFile(s Settings, d Device) (Change, bool) {
 	share := 1 - fourBits*float64(numbers)/float64(bytes)
 	return Change{
 		Settings: s, File: true, Saves: uint64(share * float64(f.weights(s, d))),
-		Text: "Use a 4-bit file of this model (Q4_K_M) instead of one in " + biggest(f.Model).String() + "; answers are a little less exact.",
+		Text: "Use a 4-bit file of this model (Q4_K_M) instead of one in " + f.biggest().String() + "; answers are a little less exact.",
 	}, true
 }
 
-// biggest is the type of most of a file's weights.
-func biggest(file *gguf.File) gguf.Type {
+// biggest is the type of most of the weights.
+func (f *Facts) biggest() gguf.Type {
 	bytes := map[gguf.Type]int64{}
 	best := gguf.Type(0)
-	for _, t := range file.Tensors {
+	for t := range f.tensors() {
 		if bytes[t.Type] += t.Bytes; bytes[t.Type] > bytes[best] {
 			best = t.Type
 		}

@@ -5,6 +5,10 @@
 package plan
 
 import (
+	"fmt"
+	"iter"
+	"strings"
+
 	"galago/inference/gguf"
 	"galago/inference/protocol"
 )
@@ -50,8 +54,9 @@ type Known struct {
 
 // Facts are what a model's files say about its memory. They are read only, and may be used by several goroutines.
 type Facts struct {
-	Model  *gguf.File
-	MMProj *gguf.File // nil for a model without eyes
+	Model  *gguf.File   // the first, if it is spread over several files
+	Rest   []*gguf.File // the others
+	MMProj *gguf.File   // nil for a model without eyes
 }
 
 // Read reads the headers of a model and of its projector; mmproj may be empty. No weights are read. Its error is a
@@ -61,15 +66,53 @@ func Read(model, mmproj string) (*Facts, error) {
 	if err != nil {
 		return nil, err
 	}
-	f := &Facts{Model: m}
-	if mmproj == "" {
-		return f, nil
+	var p *gguf.File
+	if mmproj != "" {
+		if p, err = gguf.Read(mmproj); err != nil {
+			return nil, err
+		}
+		if err := gguf.MatchMMProj(m, p); err != nil {
+			return nil, err
+		}
 	}
-	if f.MMProj, err = gguf.Read(mmproj); err != nil {
-		return nil, err
-	}
-	if err := gguf.MatchMMProj(f.Model, f.MMProj); err != nil {
-		return nil, err
+	return Of(m, p)
+}
+
+// Of is Read for headers that are there already: it reads those of a model's further files, if it is spread over
+// several. mmproj may be nil.
+func Of(model, mmproj *gguf.File) (*Facts, error) {
+	f := &Facts{Model: model, MMProj: mmproj}
+	for n := 2; n <= model.Parts(); n++ {
+		// llama.cpp names them NAME-00001-of-00003.gguf.
+		begin, end := "-00001-of-", fmt.Sprintf("-%05d-of-", n)
+		part, err := gguf.Read(strings.Replace(model.Path, begin, end, 1))
+		if err != nil {
+			return nil, err
+		}
+		f.Rest = append(f.Rest, part)
 	}
 	return f, nil
+}
+
+// tensors are those of all files of the language model.
+func (f *Facts) tensors() iter.Seq[gguf.Tensor] {
+	return func(yield func(gguf.Tensor) bool) {
+		for _, file := range append([]*gguf.File{f.Model}, f.Rest...) {
+			for _, t := range file.Tensors {
+				if !yield(t) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// tensor finds one by name.
+func (f *Facts) tensor(name string) (gguf.Tensor, bool) {
+	for t := range f.tensors() {
+		if t.Name == name {
+			return t, true
+		}
+	}
+	return gguf.Tensor{}, false
 }

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math"
@@ -390,5 +391,42 @@ func TestRead(t *testing.T) {
 		if f != nil || !errors.Is(err, c.kind) || !errors.As(err, &e) {
 			t.Errorf("%s, %s: %v, %v", c.model, c.mmproj, f, err)
 		}
+	}
+}
+
+// splitFile is a header of a model in two files, with one tensor of F32.
+func splitFile(t *testing.T, path, tensor string, number uint16) {
+	t.Helper()
+	order := binary.LittleEndian
+	text := func(b []byte, s string) []byte { return append(order.AppendUint64(b, uint64(len(s))), s...) }
+	b := append([]byte("GGUF"), 3, 0, 0, 0)
+	b = order.AppendUint64(order.AppendUint64(b, 1), 3)
+	b = text(order.AppendUint32(text(b, "general.architecture"), 8), "qwen3vl")
+	b = order.AppendUint16(order.AppendUint32(text(b, "split.no"), 2), number)
+	b = order.AppendUint16(order.AppendUint32(text(b, "split.count"), 2), 2)
+	b = order.AppendUint64(order.AppendUint32(text(b, tensor), 1), 1000)
+	b = order.AppendUint64(order.AppendUint32(b, 0), 0)
+	if err := os.WriteFile(path, append(b, make([]byte, 32+4000)...), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestAModelInTwoFiles(t *testing.T) {
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "m-00001-of-00002.gguf"), filepath.Join(dir, "m-00002-of-00002.gguf")
+	splitFile(t, first, "token_embd.weight", 0)
+	if _, err := Read(first, ""); !errors.Is(err, gguf.ErrUnreadable) || !strings.Contains(err.Error(), "m-00002-of-00002.gguf is not there") {
+		t.Errorf("without the second: %v", err)
+	}
+	splitFile(t, second, "output.weight", 1)
+	f, err := Read(first, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := f.Budget(Settings{}, system, Known{}).Of(vram.PartWeights); got != 8000 {
+		t.Errorf("in system memory %d bytes, want both tensors", got)
+	}
+	if got := f.Budget(Settings{}, card(4), Known{}).Of(vram.PartWeights); got != 4000 {
+		t.Errorf("on a card %d bytes, want the output alone", got)
 	}
 }

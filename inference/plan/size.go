@@ -194,17 +194,14 @@ func isInput(name string) bool {
 // weights is the bytes of the model's tensors on d. On a card the embeddings are there only if the output is tied to
 // them: then a copy of them is.
 func (f *Facts) weights(s Settings, d Device) uint64 {
-	if !d.GPU() {
-		return uint64(f.Model.Weights())
-	}
 	held := f.onDevice(s, d)
-	_, untied := f.Model.Tensor("output.weight")
+	_, untied := f.tensor("output.weight")
 	n := uint64(0)
-	for _, t := range f.Model.Tensors {
+	for t := range f.tensors() {
 		layer, repeating := layerOf(t.Name)
 		if !repeating {
 			layer = f.layers()
-			if isInput(t.Name) && (untied || t.Name != "token_embd.weight") {
+			if d.GPU() && isInput(t.Name) && (untied || t.Name != "token_embd.weight") {
 				continue
 			}
 		}
@@ -219,7 +216,7 @@ func (f *Facts) weights(s Settings, d Device) uint64 {
 func (f *Facts) layerWeights() uint64 {
 	sum := map[int]uint64{}
 	most := uint64(0)
-	for _, t := range f.Model.Tensors {
+	for t := range f.tensors() {
 		if layer, ok := layerOf(t.Name); ok {
 			sum[layer] += uint64(t.Bytes)
 			most = max(most, sum[layer])
@@ -294,7 +291,7 @@ func (f *Facts) widestKV() (k, v uint64) {
 
 // vocabulary is the number of tokens that the model knows.
 func (f *Facts) vocabulary() uint64 {
-	if t, ok := f.Model.Tensor("token_embd.weight"); ok && len(t.Dims) > 1 {
+	if t, ok := f.tensor("token_embd.weight"); ok && len(t.Dims) > 1 {
 		return uint64(t.Dims[1])
 	}
 	return f.key("vocab_size")
