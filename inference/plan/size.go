@@ -94,8 +94,8 @@ func (f *Facts) most(name string) uint64 {
 // trained is the context that the model was trained for, 0 if it does not say.
 func (f *Facts) trained() int { return int(min(f.key("context_length"), 1<<30)) }
 
-// layers is the model's repeating layers. A damaged header cannot make it larger than a model can be.
-func (f *Facts) layers() int { return int(min(f.key("block_count"), 1<<12)) }
+// layers is the model's repeating layers, at most as many as llama.cpp takes (LLAMA_MAX_LAYERS), whatever a header claims.
+func (f *Facts) layers() int { return int(min(f.key("block_count"), 512)) }
 
 // headDim is the length of a head's keys or values (n_embd_head_k and _v in llama.cpp).
 func (f *Facts) headDim(name string) uint64 {
