@@ -92,6 +92,17 @@ func (w *workerUnderTest) next(kinds ...protocol.Kind) protocol.Frame {
 	}
 }
 
+// until waits for the stage.
+func (w *workerUnderTest) until(stage protocol.Stage) {
+	w.t.Helper()
+	for {
+		var p protocol.Progress
+		if w.decode(w.next(protocol.KindProgress), &p); p.Stage == stage {
+			return
+		}
+	}
+}
+
 // end waits until the worker has left and returns its exit code and all frames that still came.
 func (w *workerUnderTest) end() (code int, rest []protocol.Frame) {
 	w.t.Helper()
@@ -348,21 +359,31 @@ func TestWorkerCancelsInEveryPhase(t *testing.T) {
 
 	ask, pixels := view(1, 1024, 100)
 	w.send(protocol.KindAsk, ask, pixels)
-	w.next(protocol.KindProgress)
+	w.until(protocol.StageDecode) // the text before the picture
+	w.until(protocol.StageEncode)
 	cancel(1, "picture")
 
 	w.send(protocol.KindAsk, words(2, strings.Repeat("one two three ", 3000), 20000))
-	w.next(protocol.KindProgress)
+	w.until(protocol.StageDecode)
 	cancel(2, "prompt")
 
-	w.send(protocol.KindAsk, words(3, "What?", 20000))
-	w.next(protocol.KindDelta)
-	cancel(3, "answer")
+	for id, stage := range []protocol.Stage{protocol.StageLoadVision, protocol.StageCreateContext} {
+		w.send(protocol.KindClear, protocol.Clear{What: protocol.FreeWorking})
+		w.next(protocol.KindCleared)
+		ask.ID = uint64(10 + id)
+		w.send(protocol.KindAsk, ask, pixels)
+		w.until(stage)
+		cancel(ask.ID, "before "+string(stage))
+	}
 
-	w.send(protocol.KindCancel, protocol.Cancel{ID: 3}) // too late
-	w.send(protocol.KindCancel, protocol.Cancel{ID: 0}) // nothing loads
-	w.send(protocol.KindAsk, words(4, "What?", 10))
-	if s := w.done(); s.ID != 4 || s.Stats.AnswerTokens != 10 {
+	w.send(protocol.KindAsk, words(20, "What?", 20000))
+	w.next(protocol.KindDelta)
+	cancel(20, "answer")
+
+	w.send(protocol.KindCancel, protocol.Cancel{ID: 20}) // too late
+	w.send(protocol.KindCancel, protocol.Cancel{ID: 0})  // nothing loads
+	w.send(protocol.KindAsk, words(21, "What?", 10))
+	if s := w.done(); s.ID != 21 || s.Stats.AnswerTokens != 10 {
 		t.Errorf("afterwards the answer is %+v", s)
 	}
 }
