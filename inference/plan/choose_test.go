@@ -81,7 +81,7 @@ func TestChooseKeepsWhatIsGiven(t *testing.T) {
 	f := facts(t, synth.Qwen3VL2B)
 	r := rand.New(rand.NewPCG(3, 4))
 	pick := func(of ...int) int { return of[r.IntN(len(of))] }
-	for range 400 {
+	for range 120 {
 		want := Settings{
 			Context: pick(0, 0, 2048, 9000, 40000), KVType: []string{"", F16, Q8}[r.IntN(3)], GPULayers: pick(0, 0, -1, 1, 15, 29),
 			VisionCPU: r.IntN(4) == 0, ImageMinTokens: pick(0, 16), ImageMaxTokens: pick(0, 0, 100, 3000),
@@ -109,7 +109,7 @@ func TestChooseKeepsWhatIsGiven(t *testing.T) {
 func TestMoreMemoryIsNeverWorse(t *testing.T) {
 	f := facts(t, synth.Qwen3VL2B)
 	last := Settings{GPULayers: -1}
-	for gib := 0.5; gib < 10; gib += 0.05 {
+	for gib := 0.5; gib < 10; gib += 0.1 {
 		s, _ := f.Choose(Settings{}, card(gib), Known{})
 		if layers := f.onCard(s); layers < f.onCard(last) || s.VisionCPU && !last.VisionCPU && last.GPULayers >= 0 {
 			t.Errorf("%.2f GiB: %+v after %+v", gib, s, last)
