@@ -103,7 +103,7 @@ func (r rig) measure(ctx context.Context, m inference.Model) (result, error) {
 
 	o := inference.Options{Engine: r.engine}
 	if r.card.GPU() {
-		o.Device = inference.CardMemory
+		o.Device = r.look
 	}
 	s := inference.New(o)
 	defer s.Close()
@@ -135,6 +135,16 @@ func (r rig) measure(ctx context.Context, m inference.Model) (result, error) {
 		out.forced, err = r.runOut(ctx, s, pictures[0])
 	}
 	return out, err
+}
+
+// look is inference.CardMemory for the card that is imitated: what the ballast holds does not exist.
+func (r rig) look(uuid string, pid int) (d plan.Device, used uint64, ok bool) {
+	d, used, ok = inference.CardMemory(uuid, pid)
+	if r.size > 0 && r.ballast != "" {
+		d.Total = min(d.Total, r.size)
+		d.Free = min(d.Free, d.Total)
+	}
+	return d, used, ok
 }
 
 // explained is an error as a person reads it.
