@@ -7,6 +7,7 @@ import (
 	"galago/inference/plan"
 	"galago/inference/protocol"
 	"galago/inference/vision"
+	"galago/vram"
 )
 
 // autoTokens is the most tokens that a picture gets with DetailAuto where the model was opened without a range: a
@@ -94,17 +95,17 @@ func (st Status) extra(largest int) uint64 {
 	}
 	if st.State != StateReady && st.State != StateBusy {
 		need := st.Budget.Need()
-		return need - min(need, st.Budget.Of("margin")+st.Budget.Of("encode")) + encode
+		return need - min(need, st.Budget.Of(vram.PartMargin)+st.Budget.Of(vram.PartEncode)) + encode
 	}
 	n := encode - min(encode, holds(st.Memory, st.Device, protocol.PartEncode, protocol.PartPool))
 	if st.Memory == nil {
 		return n
 	}
 	if holds(st.Memory, st.Device, protocol.PartKV) == 0 {
-		n += st.Budget.Of("kv") + st.Budget.Of("compute")
+		n += st.Budget.Of(vram.PartKV) + st.Budget.Of(vram.PartCompute)
 	}
 	if largest > 0 && holds(st.Memory, st.Device, protocol.PartVision) == 0 {
-		n += st.Budget.Of("vision")
+		n += st.Budget.Of(vram.PartVision)
 	}
 	return n
 }

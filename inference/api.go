@@ -6,6 +6,8 @@
 //   - every request that was submitted gets exactly one terminal event (Done, Cancelled or Failed), also when
 //     the worker dies, hangs or prints garbage;
 //   - a worker that died is started again once, and a prompt is never sent again without being asked to;
+//   - only when memory ran out is a request asked again by itself, each time with settings that take less, and it is
+//     told so;
 //   - no worker survives this process.
 //
 // It knows nothing of windows and conversations; callers give it whole conversations.

@@ -192,7 +192,10 @@ func (f *fake) serve(frame protocol.Frame) {
 		if err := frame.Decode(&l); err != nil {
 			f.die(1)
 		}
-		if f.who == "planless" {
+		if f.who == "card dieplan" {
+			f.die(2)
+		}
+		if f.who == "card planless" {
 			f.say(protocol.KindFailed, protocol.Failed{Code: protocol.CodeInternal, Op: "plan"})
 			return
 		}

@@ -31,9 +31,12 @@ func (l *ladder) recovered(full vram.Budget) bool {
 	return l.rested && full.Free >= l.free+l.free/4 && need+need/8 <= full.Free
 }
 
+// anyPicture stands for pictures of which nothing is known yet.
+const anyPicture = -1
+
 // reduce takes the next step that can help a stage, and says so in a line. largest is the number of tokens of the
-// largest picture that is asked about, 0 for none or when it is not known: a limit on pictures that are smaller anyway
-// is no step. It is false at the ladder's end.
+// largest picture that is asked about, 0 for none: a limit on pictures that are smaller anyway is no step. It is false
+// at the ladder's end.
 func (s *Service) reduce(stage protocol.Stage, largest int) (line string, ok bool) {
 	facts := s.survey.facts
 	if facts == nil || s.closing {
@@ -46,7 +49,7 @@ func (s *Service) reduce(stage protocol.Stage, largest int) (line string, ok boo
 			return "", false
 		}
 		s.ladder.tried = append(s.ladder.tried, next)
-		if onlyPictures(now, next) && largest > 0 && largest <= next.ImageMaxTokens {
+		if onlyPictures(now, next) && largest != anyPicture && largest <= next.ImageMaxTokens {
 			now = next
 			continue
 		}
@@ -80,7 +83,7 @@ func stageOf(s protocol.Stage) plan.Stage {
 
 // loadRanOut goes on after a load for which there was not enough memory. It is false at the ladder's end.
 func (s *Service) loadRanOut(c *child) bool {
-	line, ok := s.reduce(c.stage, 0)
+	line, ok := s.reduce(c.stage, anyPicture)
 	if !ok {
 		return false
 	}

@@ -34,6 +34,13 @@ func tight(t *testing.T, memories []string, f func(t *testing.T, s *Service, m M
 	})
 }
 
+// together runs f on the service goroutine, so that nothing happens between the calls that f makes.
+func together(s *Service, f func()) {
+	done := make(chan struct{})
+	s.box.post(func() { f(); close(done) })
+	<-done
+}
+
 func notices(r *record) []Event {
 	var list []Event
 	for _, e := range r.all() {
@@ -65,8 +72,11 @@ func TestLadderWhileLoading(t *testing.T) {
 			who := fmt.Sprintf("card cap=%d%s", limit, how)
 			t.Run(who, func(t *testing.T) {
 				tight(t, []string{who}, func(t *testing.T, s *Service, m Model) {
-					s.Open(m)
-					first, second := submit(t.Context(), t, s, "first"), submit(t.Context(), t, s, "second")
+					var first, second *record
+					together(s, func() {
+						s.Open(m)
+						first, second = submit(t.Context(), t, s, "first"), submit(t.Context(), t, s, "second")
+					})
 					for _, r := range []*record{first, second} {
 						if e := r.end(); e.Kind != Done {
 							t.Fatalf("%+v", e)
@@ -145,7 +155,8 @@ func TestLadderWhileAnswering(t *testing.T) {
 					})
 					return r
 				}
-				first, second, third := ask("first", 1024), ask("second", 0), ask("third", 1024)
+				var first, second, third *record
+				together(s, func() { first, second, third = ask("first", 1024), ask("second", 0), ask("third", 1024) })
 				for _, r := range []*record{first, second, third} {
 					if e := r.end(); e.Kind != Done {
 						t.Fatalf("%+v", e)
@@ -225,9 +236,12 @@ func TestCrashesAreNotMemory(t *testing.T) {
 
 func TestCancelOnTheLadder(t *testing.T) {
 	tight(t, []string{"card cap=1000 abort", "hangload", "card"}, func(t *testing.T, s *Service, m Model) {
-		s.Open(m)
 		ctx, cancel := context.WithCancel(t.Context())
-		first, second := submit(ctx, t, s, "first"), submit(t.Context(), t, s, "second")
+		var first, second *record
+		together(s, func() {
+			s.Open(m)
+			first, second = submit(ctx, t, s, "first"), submit(t.Context(), t, s, "second")
+		})
 		time.Sleep(time.Second)
 		cancel()
 		if e := first.end(); e.Kind != Cancelled {

@@ -142,7 +142,7 @@ func (s *Service) begun(c *child) {
 		s.plan.known, _ = s.store.find(s.plan.key)
 	}
 	s.choose(c)
-	if s.plan.device.GPU() && s.failure == nil {
+	if s.plan.device.GPU() && !s.dryRunDied {
 		c.phase = phasePlanning
 		s.send(c, frame{kind: protocol.KindPlan, message: s.loadMessage()})
 		return

@@ -99,14 +99,15 @@ type Service struct {
 	box  *mailbox      // has its own lock
 	done chan struct{} // closed when loop has ended
 
-	wanted   bool // a model is open, being opened, or has failed
-	model    Model
-	loads    uint64 // counts loads, so that a late survey is known as one
-	surveyed uint64 // the load whose survey was begun
-	ready    bool   // that survey is there: the model may be loaded
-	failure  *Error // why it failed
-	deaths   int    // of workers since the last answer
-	closing  bool
+	wanted     bool // a model is open, being opened, or has failed
+	model      Model
+	loads      uint64 // counts loads, so that a late survey is known as one
+	surveyed   uint64 // the load whose survey was begun
+	ready      bool   // that survey is there: the model may be loaded
+	failure    *Error // why it failed
+	deaths     int    // of workers since the last answer
+	dryRunDied bool   // a worker ended in its dry run: the next ones make none
+	closing    bool
 
 	survey survey  // of files and memory, before the load
 	plan   planned // what is, or will be, loaded
@@ -262,7 +263,7 @@ func (s *Service) Open(m Model) {
 		}
 		s.dropAll(Event{Kind: Cancelled})
 		s.model, s.wanted, s.deaths = m, m.Path != "", 0
-		s.ladder, s.survey, s.plan, s.measured = ladder{}, survey{}, planned{}, measured{}
+		s.ladder, s.survey, s.plan, s.measured, s.dryRunDied = ladder{}, survey{}, planned{}, measured{}, false
 		s.load()
 	})
 }

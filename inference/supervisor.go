@@ -378,6 +378,11 @@ func (s *Service) gone(c *child, err error) {
 // died tells the running request, and restarts the worker when that may help.
 func (s *Service) died(c *child, why *Error) {
 	s.log.Warn("engine died", "err", why, "detail", why.Detail)
+	if c.phase == phasePlanning && !s.dryRunDied {
+		s.dryRunDied = true // formulas must do
+		s.load()
+		return
+	}
 	if why.Code == protocol.CodeOutOfMemory && (c.phase == phaseLoading && s.loadRanOut(c) || c.phase == phaseAsking && s.answerRanOut(c)) {
 		s.endClear(Cleared{}, why)
 		return
