@@ -38,11 +38,11 @@ const planThatFits = `Qwen3-VL-2B (random weights) on an empty card of 5734.4 Mi
   kv           476.0  formula      28 layers, 8,192 tokens in q8_0
   compute      100.2  formula      512 tokens at a time
   encode       624.3  formula      a picture of 4,096 tokens
-  runtime      320.0  assumption   the driver's context and pool, not measured on this card yet
+  runtime      328.0  assumption   the driver's context and pool, not measured on this card yet
   margin       128.0  assumption   2 % of the memory, at least 128 MiB
-  needed      3816.6
+  needed      3824.6
   free        5734.4  given        of 5734.4 MiB
-  left        1917.8
+  left        1909.8
 
   a picture of 640 x 480: 300 tokens (seen as 640 x 480), 45.7 MiB while it is read
   a picture of 4000 x 3000: 4015 tokens (seen as 2336 x 1760), 611.9 MiB while it is read
@@ -54,19 +54,19 @@ const planThatDoesNot = `Qwen3-VL-2B (random weights) on an empty card of 3072.0
   weights     1743.8  header       28 layers and the output
   kv          1792.0  formula      28 layers, 16,384 tokens in f16
   compute       76.0  formula      512 tokens at a time
-  runtime      320.0  assumption   the driver's context and pool, not measured on this card yet
+  runtime      259.4  assumption   the driver's context and pool, not measured on this card yet
   margin       128.0  assumption   2 % of the memory, at least 128 MiB
-  needed      4059.8
+  needed      3999.2
   free        3072.0  given        of 3072.0 MiB
-  missing      987.8
+  missing      927.2
 
 It does not fit. What would help, the best first:
   1. Keep a context of 6,144 tokens; long conversations forget sooner.
      Saves 1130.0 MiB; then it fits.
-  2. Compute 19 of 29 layers on the card and the rest on the CPU; answers are slower.
-     Saves 1079.1 MiB; then it fits.
+  2. Compute 20 of 29 layers on the card and the rest on the CPU; answers are slower.
+     Saves 964.1 MiB; then it fits.
   3. Compute on the CPU alone; answers are much slower.
-     Saves 4059.8 MiB; then it fits.
+     Saves 3999.2 MiB; then it fits.
   4. Keep the context in q8_0, in about half the space and nearly as exact.
      Saves 775.9 MiB; not enough alone.
   5. Use a 4-bit file of this model (Q4_K_M) instead of one in Q8_0; answers are a little less exact.

@@ -10,9 +10,8 @@ import (
 
 const (
 	// driverBytes is what CUDA takes for a process beside its buffers, until it was measured on the card: its context and
-	// the kernels' code (100 to 250 MiB, more on cards with more multiprocessors), cuBLAS's workspace (8 to 32 MiB) and
-	// ggml's pool, which holds a slice's numbers in 8 bits.
-	driverBytes = 320 << 20
+	// the kernels' code (100 to 200 MiB, more on cards with more multiprocessors) and cuBLAS's workspace (8 to 32 MiB).
+	driverBytes = 256 << 20
 	// leastMargin covers what no line has: buffers are rounded up to 2 MiB each, and a desktop's other windows grow.
 	leastMargin = 128 << 20
 )
@@ -78,7 +77,7 @@ func (f *Facts) engine(s Settings, d Device, k Known, add func(vram.Part, uint64
 	case k.Runtime > 0:
 		add(vram.PartRuntime, k.Runtime, vram.Calibrated, "the driver's context and pool")
 	default:
-		add(vram.PartRuntime, driverBytes, vram.Assumed, "the driver's context and pool, not measured on this card yet")
+		add(vram.PartRuntime, driverBytes+f.poolBytes(s, d, k), vram.Assumed, "the driver's context and pool, not measured on this card yet")
 	}
 }
 

@@ -430,3 +430,25 @@ func TestAModelInTwoFiles(t *testing.T) {
 		t.Errorf("on a card %d bytes, want the output alone", got)
 	}
 }
+
+// TestPool: what is multiplied with the widest matrix, in q8_1 or F16.
+func TestPool(t *testing.T) {
+	two, three := facts(t, synth.Qwen3VL2B), facts(t, synth.Qwen25VL3B)
+	for _, c := range []struct {
+		name string
+		f    *Facts
+		s    Settings
+		k    Known
+		want uint64
+	}{
+		{"2B, pictures", two, Settings{ImageMaxTokens: 2048}, Known{}, 8192 * 4096 * 36 / 32},
+		{"2B, pictures elsewhere", two, Settings{ImageMaxTokens: 2048, VisionCPU: true}, Known{}, 512 * 6144 * 36 / 32},
+		{"2B, small pictures", two, Settings{ImageMaxTokens: 64}, Known{}, 512 * 6144 * 36 / 32},
+		{"2B, pictures that were measured", two, Settings{ImageMaxTokens: 2048}, Known{Encode: 9, EncodeTokens: 9}, 512 * 6144 * 36 / 32},
+		{"2.5 3B, whose narrow side is F16", three, Settings{ImageMaxTokens: 2048}, Known{}, 8192 * (3420 + 1280) * 2},
+	} {
+		if got := c.f.Budget(c.s, card(8), c.k).Of(vram.PartRuntime); got != 256*mib+c.want {
+			t.Errorf("%s: %d bytes, want %d beside the driver", c.name, got, c.want)
+		}
+	}
+}

@@ -1,6 +1,7 @@
 package plan
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -324,11 +325,7 @@ func (f *Facts) encodeFormula(tokens int) uint64 {
 	p := f.MMProj
 	vision := func(name string) uint64 { return p.Uint("clip.vision." + name) }
 	width, ff, patch := vision("embedding_length"), vision("feed_forward_length"), vision("patch_size")
-	patches := 4 * uint64(max(0, tokens))
-	if f.factor() == 0 { // always the projector's own size
-		side := vision("image_size") / max(1, patch)
-		patches = side * side
-	}
+	patches := f.patches(tokens)
 	pixels := 3 * patch * patch
 	row := pixels + 4 + max((f.deepstack()+6)*width, (f.deepstack()+2)*width+ff)
 	bytes := 4 * patches * row
@@ -344,6 +341,32 @@ func (f *Facts) encodeFormula(tokens int) uint64 {
 		bytes += 6 * patches * patches
 	}
 	return bytes
+}
+
+// poolBytes is the most that ggml's pool on a card holds while the widest matrix is multiplied: its other side for all
+// tokens or patches that are computed together, in q8_1 (36 bytes for 32 numbers), or in F16 with the result where the
+// matrix is not quantised (ggml-cuda.cu). A measured Encode holds the pool of pictures already.
+func (f *Facts) poolBytes(s Settings, d Device, k Known) uint64 {
+	text := slice * f.most("feed_forward_length") * 36 / 32
+	if f.MMProj == nil || f.towerElsewhere(s, d) || k.Encode > 0 && k.EncodeTokens > 0 {
+		return text
+	}
+	width, ff := f.MMProj.Uint("clip.vision.embedding_length"), f.MMProj.Uint("clip.vision.feed_forward_length")
+	row := ff * 36 / 32
+	if t, ok := f.MMProj.Tensor("v.blk.0.ffn_down.weight"); ok && slices.Contains([]string{"F32", "F16", "BF16"}, t.Type.String()) {
+		row = 2 * (ff + width)
+	}
+	return max(text, f.patches(s.ImageMaxTokens)*row)
+}
+
+// patches are what the vision tower computes for a picture of that many tokens: four each, or always the same number
+// where a projector has its own size.
+func (f *Facts) patches(tokens int) uint64 {
+	if f.factor() > 0 {
+		return 4 * uint64(max(0, tokens))
+	}
+	side := f.MMProj.Uint("clip.vision.image_size") / max(1, f.MMProj.Uint("clip.vision.patch_size"))
+	return side * side
 }
 
 // deepstack is how many layers of the vision tower feed the language model directly; each keeps its output until the end.
