@@ -280,7 +280,7 @@ func (s *Service) loadMessage() protocol.Load {
 }
 
 // On a CPU the largest picture is encoded for calibration only where that is quick: a tower of 5 MB takes 6 s for 1,024
-// tokens on two cores, and one of 800 MB minutes.
+// tokens on two cores, and one of 800 MB minutes. And only where it is remembered, since formulas are good enough there.
 const (
 	quickTower   = 64 << 20 // bytes
 	quickPicture = 256      // tokens
@@ -298,7 +298,7 @@ func (s *Service) calibrates() bool {
 	if s.plan.device.GPU() && !s.plan.settings.VisionCPU {
 		return true
 	}
-	return s.survey.tower < quickTower && s.plan.settings.ImageMaxTokens <= quickPicture
+	return s.o.CalibrationFile != "" && s.survey.tower < quickTower && s.plan.settings.ImageMaxTokens <= quickPicture
 }
 
 func (s *Service) sendLoad(c *child) {

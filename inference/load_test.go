@@ -159,3 +159,31 @@ func TestVisionFileThatDoesNotFit(t *testing.T) {
 		t.Errorf("%+v", why.Choices[0])
 	}
 }
+
+// On a card a picture is encoded for calibration unless that is remembered; on a CPU only where it is quick, and kept.
+func TestWhenToCalibrate(t *testing.T) {
+	_, facts := synthModel(t)
+	card, system := plan.Device{UUID: "GPU-1", Total: 1}, plan.Device{Total: 1}
+	for _, c := range []struct {
+		name   string
+		p      planned
+		tower  int64
+		file   string
+		expect bool
+	}{
+		{"card", planned{device: card, key: "k", settings: plan.Settings{ImageMaxTokens: 2048}}, 1 << 30, "", true},
+		{"remembered", planned{device: card, key: "k", settings: plan.Settings{ImageMaxTokens: 2048}, known: plan.Known{EncodeTokens: 2025}}, 1 << 30, "", false},
+		{"remembered of smaller pictures", planned{device: card, key: "k", settings: plan.Settings{ImageMaxTokens: 2048}, known: plan.Known{EncodeTokens: 512}}, 1 << 30, "", true},
+		{"tower on the CPU", planned{device: card, key: "k", settings: plan.Settings{ImageMaxTokens: 64, VisionCPU: true}}, 1 << 30, "f", false},
+		{"files that are not there", planned{device: card}, 0, "", false},
+		{"CPU", planned{device: system, key: "k", settings: plan.Settings{ImageMaxTokens: 80}}, 5 << 20, "f", true},
+		{"CPU, not kept", planned{device: system, key: "k", settings: plan.Settings{ImageMaxTokens: 80}}, 5 << 20, "", false},
+		{"CPU, large pictures", planned{device: system, key: "k", settings: plan.Settings{ImageMaxTokens: 1024}}, 5 << 20, "f", false},
+		{"CPU, large tower", planned{device: system, key: "k", settings: plan.Settings{ImageMaxTokens: 80}}, 500 << 20, "f", false},
+	} {
+		s := &Service{o: Options{CalibrationFile: c.file}, survey: survey{facts: facts, tower: c.tower}, plan: c.p}
+		if s.calibrates() != c.expect {
+			t.Errorf("%s: %v", c.name, !c.expect)
+		}
+	}
+}
