@@ -37,6 +37,7 @@ func (c *Controller) showReading(r vram.Reading) {
 		c.look.history.add(ui.HistoryPoint{At: r.Time, Used: u.used, Ours: u.ours})
 	}
 	c.showGauge()
+	c.showMemory()
 	c.view.SetPanel(d.panel(c.peak, c.look.history.list()))
 }
 

@@ -10,21 +10,28 @@ import (
 	"galago/inference"
 	"galago/inference/protocol"
 	"galago/ui"
+	"galago/vram"
 )
 
-// memoryItems is the memory menu: what each entry should give back by what the engine says that it holds.
-func memoryItems(s inference.Status) []ui.MemoryItem {
-	held := func(parts ...protocol.Part) (n uint64) {
-		for _, m := range s.Memory {
-			for _, p := range parts {
-				if m.Part == p {
-					n += m.Bytes
-				}
-			}
+// memoryItems is the memory menu: what each entry should give back of the memory that the gauge shows, by what the
+// engine says that it holds. resident is the engine's resident memory.
+func memoryItems(s inference.Status, resident uint64) []ui.MemoryItem {
+	onCard := s.Device.GPU()
+	working, all := uint64(0), uint64(0)
+	for _, m := range s.Memory {
+		if isCard(s.Hello, m.Device) != onCard {
+			continue
 		}
-		return n
+		all += m.Bytes
+		if m.Part != protocol.PartWeights {
+			working += m.Bytes
+		}
 	}
-	working := held(protocol.PartKV, protocol.PartCompute, protocol.PartVision, protocol.PartEncode)
+	if onCard {
+		all += s.Budget.Of(vram.PartRuntime)
+	} else {
+		all = max(all, wholeMiB(resident))
+	}
 	loaded := s.State == inference.StateReady || s.State == inference.StateBusy
 	items := []ui.MemoryItem{
 		{
@@ -36,7 +43,7 @@ func memoryItems(s inference.Status) []ui.MemoryItem {
 			Hint: "KV cache, vision tower and scratch space. The weights stay; the next question makes the rest again.",
 		},
 		{
-			Action: ui.MemoryUnload, Label: "Unload the model", Expect: expect(working + held(protocol.PartWeights)), Enabled: loaded,
+			Action: ui.MemoryUnload, Label: "Unload the model", Expect: expect(all), Enabled: loaded,
 			Hint: "Ends the engine, so that nothing of it is left in memory. The next question loads the model again.",
 		},
 	}
@@ -51,7 +58,7 @@ func memoryItems(s inference.Status) []ui.MemoryItem {
 
 // showMemory draws the memory menu anew if anything in it changed.
 func (c *Controller) showMemory() {
-	items := memoryItems(c.status)
+	items := memoryItems(c.status, c.look.reading.Resident)
 	if !slices.Equal(items, c.memory) {
 		c.memory = items
 		c.view.SetMemory(items)

@@ -6,11 +6,15 @@ import (
 	"testing"
 
 	"galago/inference"
+	"galago/inference/plan"
 	"galago/inference/protocol"
 	"galago/ui"
+	"galago/vram"
 )
 
 func holding(s inference.Status) inference.Status {
+	s.Device = plan.Device{UUID: "GPU-1"}
+	s.Budget.Lines = []vram.Line{{Part: vram.PartRuntime, Bytes: 300 << 20}}
 	s.Memory = []protocol.Memory{
 		{Part: protocol.PartWeights, Device: "CUDA0", Bytes: 3000 << 20},
 		{Part: protocol.PartVision, Device: "CUDA0", Bytes: 400 << 20},
@@ -32,7 +36,7 @@ func TestMemoryMenuSaysWhatEachEntryShouldFree(t *testing.T) {
 			t.Errorf("%+v", i)
 		}
 	}
-	want := []string{"forget: frees no memory", "working: about 1010 MiB", "unload: about 3.9 GiB"}
+	want := []string{"forget: frees no memory", "working: about 1000 MiB", "unload: about 4.2 GiB"}
 	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, want %q", got, want)
 	}
