@@ -215,7 +215,11 @@ func (s *Service) prepared(t *task, ask protocol.Ask, images []protocol.Image, b
 	}
 	if err != nil {
 		s.run = nil
-		s.finish(t, Event{Kind: Failed, Err: asError(err, opPicture)})
+		if t.ctx.Err() != nil { // the news of that may come after this
+			s.finish(t, Event{Kind: Cancelled})
+		} else {
+			s.finish(t, Event{Kind: Failed, Err: asError(err, opPicture)})
+		}
 		return
 	}
 	if s.child == nil || s.child.phase != phaseIdle || !s.child.usable() {
