@@ -386,6 +386,8 @@ func phaseText(p protocol.Progress) string {
 		return "Looking at the picture"
 	case p.Phase == protocol.PhaseLoad:
 		return "Loading the model"
+	case p.Phase == protocol.PhasePrepare:
+		return "Taking memory again"
 	}
 	return "Reading the question"
 }

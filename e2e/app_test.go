@@ -51,6 +51,7 @@ type event struct {
 	Line     string
 	Figures  []string
 	Problem  json.RawMessage
+	Notices  []string
 	Items    []struct{ Name, Info, Problem string }
 	Waiting  int
 	Busy     bool
@@ -364,10 +365,25 @@ func (g *galago) send() {
 	g.screen.Click(x+318, g.window.Rect.Max.Y-97)
 }
 
-// clearCache presses the button at the lower right corner.
-func (g *galago) clearCache() {
+// memory opens the menu at the lower right corner, chooses its nth entry with the keyboard, and returns what the window
+// says of it afterwards.
+func (g *galago) memory(nth int) event {
+	g.t.Helper()
+	from := g.now()
 	g.screen.Click(g.window.Rect.Max.X-60, g.window.Rect.Max.Y-28)
+	for range nth {
+		g.do(g.screen.Key(desktop.Down))
+	}
+	g.do(g.screen.Key(desktop.Return))
+	return g.wait("the window says what came back", from, func(e event) bool { return e.Event == "notify" })
 }
+
+// The entries of the memory menu, in order.
+const (
+	memoryForget = iota + 1
+	memoryWorking
+	memoryUnload
+)
 
 // cancel presses Escape and returns how the turn ended.
 func (g *galago) cancel(turn uint64) event {

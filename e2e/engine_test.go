@@ -23,6 +23,7 @@ const (
 	askPrompt = "read forever" // never gets past the prompt
 	askCount  = "count forever"
 	askHang   = "hang" // begins to answer, then does not even look at Cancel
+	askMuch   = "much" // runs out of memory until its picture has at most 64 tokens
 )
 
 func answerOf(question string) string { return "Answered **" + question + "**." }
@@ -83,6 +84,11 @@ func (b *slowBackend) Ask(ctx context.Context, ask protocol.Ask, _ []byte, out w
 	case askHang:
 		out.Delta(protocol.Delta{ID: ask.ID, Text: "1 2 3 "})
 		select {}
+	case askMuch:
+		if im := ask.Images[0]; im.Width*im.Height > 64*32*32 {
+			out.Delta(protocol.Delta{ID: ask.ID, Text: "void"})
+			return protocol.Done{}, &worker.Failure{Code: protocol.CodeOutOfMemory, Op: "encode the picture", Stage: protocol.StageEncode}
+		}
 	}
 	out.Delta(protocol.Delta{ID: ask.ID, Text: answerOf(question)})
 	return protocol.Done{ID: ask.ID, Stop: protocol.StopEnd, Stats: protocol.Stats{PromptTokens: 10, AnswerTokens: 3, ContextTotal: 4096}}, nil

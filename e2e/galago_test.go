@@ -273,17 +273,69 @@ func TestSampleIsOneClickAway(t *testing.T) {
 	g.shot("sample-answered")
 }
 
-func TestClearCacheSaysWhatCameBackAndTheNextQuestionWorks(t *testing.T) {
+// Each memory button says what it gave back, as measured, and the next question is answered all the same.
+func TestMemoryButtonsSayWhatCameBackAndTheNextQuestionWorks(t *testing.T) {
 	g := start(t, options{})
 	g.attach(save(t, "circle.png", circle(red)))
 	g.wantAnswer(g.ask("What shape is it?"), "circle")
-	from := g.now()
-	g.clearCache()
-	g.wait("the window says what came back", from, func(e event) bool { return e.Event == "notify" && says(e.Text, "cleared") })
+
+	if e := g.memory(memoryForget); !says(e.Text, "frees no memory") {
+		t.Errorf("forgetting: %q", e.Text)
+	}
 	again := g.wantAnswer(g.ask("And what colour is it?"), "red")
 	if figure(again, "reused") {
-		t.Errorf("figures %q: something was reused after the cache was cleared", again.Figures)
+		t.Errorf("figures %q: something was reused after the cache was forgotten", again.Figures)
 	}
+	if e := g.memory(memoryWorking); !says(e.Text, "mib of resident memory came back, measured") {
+		t.Errorf("freeing: %q", e.Text)
+	}
+	g.wantAnswer(g.ask("What shape is it?"), "circle")
+	engine := g.worker()
+	if e := g.memory(memoryUnload); !says(e.Text, "mib of resident memory came back, measured") {
+		t.Errorf("unloading: %q", e.Text)
+	}
+	g.until("the engine is gone", func() bool { return !alive(engine) })
+	g.shot("unloaded")
+	g.wantAnswer(g.ask("What colour is it?"), "red")
+	if g.worker() == engine {
+		t.Error("the engine that was unloaded answers")
+	}
+}
+
+// What the system that Galago replaces could not do: five questions about one picture, one right after the other.
+func TestFiveQuestionsSentAtOnceAreAllAnswered(t *testing.T) {
+	g := start(t, options{})
+	g.attach(save(t, "circle.png", circle(red)))
+	var turns []uint64
+	for _, question := range []string{"What shape is it?", "What colour is it?", "Is there a circle?", "Is it red?", "How many shapes are there?"} {
+		turns = append(turns, g.ask(question))
+	}
+	for i, words := range [][]string{{"circle"}, {"red"}, {"yes"}, {"yes"}, {"1", "is"}} {
+		g.wantAnswer(turns[i], words...)
+	}
+	var order []uint64
+	for _, e := range g.events {
+		if e.Event == "turn" && e.State == "done" && !slices.Contains(order, e.ID) {
+			order = append(order, e.ID)
+		}
+	}
+	if !slices.Equal(order, turns) {
+		t.Errorf("asked %v, answered %v", turns, order)
+	}
+}
+
+// Memory runs out in the middle of an answer: the picture is made smaller until it does not, and the window says so.
+func TestMemoryThatRunsOutIsToldAndSurvived(t *testing.T) {
+	g := start(t, options{slow: true})
+	g.attach(save(t, "circle.png", circle(red)))
+	turn := g.ask(askMuch)
+	g.ask("what waits")
+	e := g.answered(turn)
+	if e.Answer != answerOf(askMuch) || len(e.Notices) == 0 || !says(e.Notices[0], "picture") {
+		t.Errorf("answered %q with the notices %q", e.Answer, e.Notices)
+	}
+	g.shot("ladder")
+	g.wantSlow(g.ask("what comes later"))
 }
 
 const nvmlScript = `

@@ -15,6 +15,8 @@ type Answer struct {
 	Stop   protocol.StopReason
 	Stats  protocol.Stats
 	Reused protocol.Reused
+
+	Notices []string // what was reduced on the way for want of memory
 }
 
 // Ask submits a request and waits for its end. Each event also goes to on, which may be nil and is called as Submit
@@ -35,6 +37,11 @@ func Ask(ctx context.Context, c Client, r Request, on func(Event)) (Answer, erro
 			a.Reused = e.Reused
 		case Delta:
 			text.WriteString(e.Text)
+		case Notice:
+			a.Notices = append(a.Notices, e.Text)
+			if e.Restart {
+				text.Reset()
+			}
 		case Done:
 			a.Stop, a.Stats = e.Stop, e.Stats
 			end <- nil

@@ -176,6 +176,7 @@ type askResult struct {
 	Device     string       `json:"device"`
 	LoadMillis int64        `json:"load_ms"`
 	Turns      []turnResult `json:"turns,omitempty"`
+	Notices    []string     `json:"notices,omitempty"` // what was reduced for want of memory
 }
 
 func ask(args []string, out, errOut io.Writer) int {
@@ -209,7 +210,11 @@ func ask(args []string, out, errOut io.Writer) int {
 	}
 	defer service.Close()
 	result := askResult{Model: status.Loaded.Name, Device: status.Loaded.Device, LoadMillis: status.Loaded.LoadMillis}
-	if err := converse(ctx, service, o, pictures, out, &result); err != nil {
+	result.Notices = status.Reduced
+	for _, line := range status.Reduced {
+		fmt.Fprintln(errOut, "galago-engine ask:", line)
+	}
+	if err := converse(ctx, service, o, pictures, out, errOut, &result); err != nil {
 		return complain(errOut, err)
 	}
 	if !o.json {
@@ -249,7 +254,8 @@ func openPictures(paths []string) ([]*vision.Picture, error) {
 }
 
 // converse asks the question and those that follow it, and prints or collects the answers.
-func converse(ctx context.Context, c inference.Client, o askOptions, pictures []*vision.Picture, out io.Writer, result *askResult) error {
+// What was reduced for want of memory goes to notes, one line each.
+func converse(ctx context.Context, c inference.Client, o askOptions, pictures []*vision.Picture, out, notes io.Writer, result *askResult) error {
 	var messages []inference.Message
 	for i, question := range append([]string{o.question}, o.then...) {
 		m := inference.Message{Role: "user", Text: question}
@@ -262,7 +268,10 @@ func converse(ctx context.Context, c inference.Client, o askOptions, pictures []
 			Temperature: float32(o.temperature), Seed: uint32(o.seed),
 		}
 		answer, err := inference.Ask(ctx, c, r, func(e inference.Event) {
-			if e.Kind == inference.Delta && !o.json {
+			switch {
+			case e.Kind == inference.Notice:
+				fmt.Fprintln(notes, "galago-engine ask:", e.Text)
+			case e.Kind == inference.Delta && !o.json:
 				io.WriteString(out, e.Text)
 			}
 		})
@@ -272,6 +281,7 @@ func converse(ctx context.Context, c inference.Client, o askOptions, pictures []
 		if err != nil {
 			return err
 		}
+		result.Notices = append(result.Notices, answer.Notices...)
 		messages = append(messages, inference.Message{Role: "assistant", Text: answer.Text})
 		result.turnResult = turnResult{
 			Question: question, Answer: answer.Text, Stop: answer.Stop,
