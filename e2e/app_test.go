@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -365,22 +366,27 @@ func (g *galago) send() {
 	g.screen.Click(x+318, g.window.Rect.Max.Y-97)
 }
 
-// memory opens the menu at the lower right corner, chooses its nth entry with the keyboard, and returns what the window
-// says of it afterwards.
+// memory opens the menu at the lower right corner, clicks its nth entry, and returns what the window says of it
+// afterwards.
 func (g *galago) memory(nth int) event {
 	g.t.Helper()
-	from := g.now()
-	g.screen.Click(g.window.Rect.Max.X-60, g.window.Rect.Max.Y-28)
-	for range nth {
-		g.do(g.screen.Key(desktop.Down))
+	corner := g.window.Rect.Max
+	margin := func() color.Color { // of the menu, or what lies behind it
+		img, err := g.screen.Picture()
+		g.do(err)
+		return img.At(corner.X-390, corner.Y-200)
 	}
-	g.do(g.screen.Key(desktop.Return))
+	closed := margin()
+	g.screen.Click(corner.X-60, corner.Y-28)
+	g.until("the menu opens", func() bool { return margin() != closed })
+	from := g.now()
+	g.screen.Click(corner.X-200, corner.Y-298+78*nth)
 	return g.wait("the window says what came back", from, func(e event) bool { return e.Event == "notify" })
 }
 
 // The entries of the memory menu, in order.
 const (
-	memoryForget = iota + 1
+	memoryForget = iota
 	memoryWorking
 	memoryUnload
 )

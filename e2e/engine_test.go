@@ -23,7 +23,7 @@ const (
 	askPrompt = "read forever" // never gets past the prompt
 	askCount  = "count forever"
 	askHang   = "hang" // begins to answer, then does not even look at Cancel
-	askMuch   = "much" // runs out of memory until its picture has at most 64 tokens
+	askMuch   = "much" // runs out of memory until the KV cache is in q8_0
 )
 
 func answerOf(question string) string { return "Answered **" + question + "**." }
@@ -36,7 +36,10 @@ func slowEngine() int {
 	return 0
 }
 
-type slowBackend struct{ steps atomic.Uint64 }
+type slowBackend struct {
+	steps atomic.Uint64
+	kv    string // KVType of the load
+}
 
 func (b *slowBackend) Hello() protocol.Hello {
 	return protocol.Hello{
@@ -47,7 +50,8 @@ func (b *slowBackend) Hello() protocol.Hello {
 
 func (b *slowBackend) Steps() uint64 { return b.steps.Add(1) }
 
-func (b *slowBackend) Load(context.Context, protocol.Load, func(protocol.Progress)) (protocol.Loaded, error) {
+func (b *slowBackend) Load(_ context.Context, l protocol.Load, _ func(protocol.Progress)) (protocol.Loaded, error) {
+	b.kv = l.KVType
 	return protocol.Loaded{
 		Name: "Slow", Description: "qwen3vl 8M Q8_0", Context: 4096, ContextTrain: 4096, Device: "CPU",
 		Vision: protocol.Vision{Enabled: true, Projector: "qwen3vl_merger", Factor: 32, MinTokens: 4, MaxTokens: 256},
@@ -85,7 +89,7 @@ func (b *slowBackend) Ask(ctx context.Context, ask protocol.Ask, _ []byte, out w
 		out.Delta(protocol.Delta{ID: ask.ID, Text: "1 2 3 "})
 		select {}
 	case askMuch:
-		if im := ask.Images[0]; im.Width*im.Height > 64*32*32 {
+		if b.kv != "q8_0" {
 			out.Delta(protocol.Delta{ID: ask.ID, Text: "void"})
 			return protocol.Done{}, &worker.Failure{Code: protocol.CodeOutOfMemory, Op: "encode the picture", Stage: protocol.StageEncode}
 		}

@@ -324,14 +324,14 @@ func TestFiveQuestionsSentAtOnceAreAllAnswered(t *testing.T) {
 	}
 }
 
-// Memory runs out in the middle of an answer: the picture is made smaller until it does not, and the window says so.
+// Memory runs out in the middle of an answer: the engine is loaded with a smaller KV cache, and the window says so.
 func TestMemoryThatRunsOutIsToldAndSurvived(t *testing.T) {
 	g := start(t, options{slow: true})
 	g.attach(save(t, "circle.png", circle(red)))
 	turn := g.ask(askMuch)
 	g.ask("what waits")
 	e := g.answered(turn)
-	if e.Answer != answerOf(askMuch) || len(e.Notices) == 0 || !says(e.Notices[0], "picture") {
+	if e.Answer != answerOf(askMuch) || len(e.Notices) == 0 || !says(e.Notices[0], "q8_0") {
 		t.Errorf("answered %q with the notices %q", e.Answer, e.Notices)
 	}
 	g.shot("ladder")

@@ -20,7 +20,6 @@ const (
 	Return    xproto.Keysym = 0xFF0D
 	Escape    xproto.Keysym = 0xFF1B
 	Tab       xproto.Keysym = 0xFF09
-	Down      xproto.Keysym = 0xFF54
 	BackSpace xproto.Keysym = 0xFF08
 	F4        xproto.Keysym = 0xFFC1
 	Alt       xproto.Keysym = 0xFFE9
