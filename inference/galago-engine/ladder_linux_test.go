@@ -5,9 +5,13 @@ import (
 	"context"
 	"fmt"
 	"image/png"
+	"math/rand/v2"
+	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"galago/inference"
 	"galago/inference/protocol"
@@ -190,5 +194,94 @@ func TestFiveQuestionsThreeRounds(t *testing.T) {
 		if drift := max(now, level) - min(now, level); round > warm && drift > level/100 {
 			t.Errorf("round %d: %d KiB, earlier %d KiB", round, now>>10, level>>10)
 		}
+	}
+}
+
+// Two hundred requests on the built-in model with cancels, clears, unloads and killed engines in between: each ends once,
+// no engine is left behind, and what the last engine holds is what the first one held.
+func TestTwoHundredRequestsForReal(t *testing.T) {
+	demo := demoModel(t)
+	s := inference.New(inference.Options{Engine: engine(t)})
+	defer s.Close()
+	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	defer cancel()
+	s.Open(inference.Model{
+		Path: demo.Model, MMProj: demo.MMProj, Context: demo.Context, ImageMinTokens: demo.ImageMin, ImageMaxTokens: demo.ImageMax,
+	})
+	requests := []inference.Request{about(t, "What?", 0), about(t, "Which colour?", 256)}
+	for i := range requests {
+		requests[i].MaxTokens = 2
+	}
+	level := func() uint64 { // of a fresh engine that has answered everything
+		t.Helper()
+		if _, err := s.Unload(ctx); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 {
+			for _, r := range requests {
+				if _, err := inference.Ask(ctx, s, r, nil); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		return statm(t, statusNow(s).PID, 1)
+	}
+	if _, err := inference.WaitReady(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	before := level()
+	rnd := rand.New(rand.NewPCG(1, 2))
+	ends := make([]int, 200) // the service goroutine owns it
+	kinds := map[inference.EventKind]int{}
+	var all, others sync.WaitGroup
+	for i := range ends {
+		one, stop := context.WithCancel(ctx)
+		defer stop()
+		all.Add(1)
+		s.Submit(one, requests[max(0, rnd.IntN(12)-10)], func(e inference.Event) {
+			if e.Terminal() {
+				kinds[e.Kind]++
+				if ends[i]++; ends[i] == 1 {
+					all.Done()
+				}
+			}
+		})
+		switch n := rnd.IntN(20); {
+		case n < 6:
+			time.AfterFunc(time.Duration(rnd.IntN(300))*time.Millisecond, stop)
+		case n < 7:
+			others.Go(func() { s.Unload(ctx) })
+		case n < 9:
+			others.Go(func() { s.Clear(ctx, protocol.FreeWorking) })
+		case n < 10:
+			others.Go(func() { s.Clear(ctx, protocol.ForgetCache) })
+		case n < 11:
+			if pid := statusNow(s).PID; pid != 0 {
+				syscall.Kill(pid, syscall.SIGKILL)
+			}
+		case n < 12: // what was asked so far ends first
+			all.Wait()
+		}
+	}
+	all.Wait()
+	others.Wait()
+	after := level()
+	t.Logf("ends: %v; %d KiB resident, before %d KiB", kinds, after>>10, before>>10)
+	for i, n := range ends {
+		if n != 1 {
+			t.Errorf("request %d ended %d times", i, n)
+		}
+	}
+	if kinds[inference.Done] == 0 || kinds[inference.Cancelled] == 0 {
+		t.Errorf("too even a run: %v", kinds)
+	}
+	if drift := max(after, before) - min(after, before); drift > before/30 {
+		t.Errorf("%d KiB are held, before %d KiB", after>>10, before>>10)
+	}
+	pid := statusNow(s).PID
+	s.Close()
+	gone(t, pid, 5*time.Second)
+	if left := children(t, os.Getpid()); len(left) > 0 {
+		t.Errorf("engines are left: %v", left)
 	}
 }
