@@ -308,6 +308,11 @@ func TestLadderRecovers(t *testing.T) {
 		if st := again(4 << 30); len(st.Reduced) == 0 {
 			t.Error("lifted although nothing changed")
 		}
+		card.free.Store(6 << 30)
+		submit(t.Context(), t, s, "die").end()
+		if e := submit(t.Context(), t, s, "hello").end(); e.Kind != Done || len(statusOf(s).Reduced) == 0 {
+			t.Errorf("lifted although it was not unloaded: %+v", e)
+		}
 		if st := again(6 << 30); len(st.Reduced) > 0 || st.Settings.Context != 8192 {
 			t.Errorf("kept although memory is free: %q", st.Reduced)
 		}
