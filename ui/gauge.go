@@ -252,7 +252,11 @@ func newMemoryBar(tips *tips, onOpen func()) *memoryBar {
 func (b *memoryBar) set(g Gauge) {
 	b.gauge = g
 	b.Refresh()
-	if b.at != nowhere { // the figures under the pointer change too
+	switch {
+	case b.at == nowhere:
+	case g.Total == 0: // there is no bar any more
+		b.explainNothing()
+	default: // the figures under the pointer change too
 		at := b.at
 		if at != atPeak || g.Peak == 0 {
 			at = min(at, spot(len(stretches(g))))

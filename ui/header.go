@@ -58,10 +58,10 @@ func (h *header) set(m Model) {
 			h.pill.detail = fmt.Sprintf("%s %.0f %%", m.State, 100*m.Loading)
 		}
 	}
-	if m.State == "" {
-		h.loading.stop()
-	} else {
+	if h.isLoading() {
 		h.loading.set(m.Loading)
+	} else {
+		h.loading.stop()
 	}
 	h.pill.tip = h.pill.text
 	if h.pill.detail != "" {
@@ -70,6 +70,9 @@ func (h *header) set(m Model) {
 	h.pill.Refresh()
 	h.Refresh()
 }
+
+// isLoading is false also for a model that is not there: nothing moves where nothing goes on.
+func (h *header) isLoading() bool { return h.model.State != "" && h.model.Loading >= 0 }
 
 func (h *header) CreateRenderer() fyne.WidgetRenderer {
 	back, edge := newPanel(colorSide, "", 0), newPanel(colorLine, "", 0)
@@ -89,7 +92,7 @@ func (h *header) CreateRenderer() fyne.WidgetRenderer {
 		x := gap5 + n.Width + gap5
 		p := h.pill.MinSize()
 		place(h.pill, x, (s.Height-p.Height)/2, min(p.Width, right-x-gap2), p.Height)
-		setVisible(h.loading, h.model.State != "")
+		setVisible(h.loading, h.isLoading())
 		place(h.loading, 0, s.Height-2, s.Width, 2)
 	}
 	d.restyle = func() {
@@ -149,26 +152,36 @@ func (b *bannerStrip) set(v *Banner) {
 	b.Refresh()
 }
 
-// widths returns where the text begins and what it has.
-func (b *bannerStrip) widths(width float32) (left, room float32) {
-	room = min(width-2*gap5, columnWidth)
-	left = (width - room) / 2
-	room -= 28
+// leastBannerText is the width that buttons beside the text must leave to it. Otherwise they stand below.
+const leastBannerText float32 = 240
+
+// widths returns where the text begins, what it has, and whether the buttons stand below it.
+func (b *bannerStrip) widths(width float32) (left, room float32, below bool) {
+	all := min(width-2*gap5, columnWidth)
+	left = (width - all) / 2
+	all -= 28
+	room = all
 	if b.banner.Label != "" {
-		room -= b.button.MinSize().Width + gap3
+		room -= b.button.measure().Width + gap3
 	}
 	if b.banner.Detail != "" {
-		room -= b.fold.MinSize().Width + gap1
+		room -= b.fold.measure().Width + gap1
 	}
-	return left, room
+	if room < leastBannerText {
+		return left, all, true
+	}
+	return left, room, false
 }
 
 func (b *bannerStrip) heightFor(width float32) float32 {
 	if b.banner == nil {
 		return 0
 	}
-	_, room := b.widths(width)
+	_, room, below := b.widths(width)
 	h := max(b.text.heightFor(room), 24) + 2*gap2
+	if below {
+		h += gap1 + b.button.measure().Height
+	}
 	if b.shown {
 		h += b.detail.heightFor(min(width-2*gap5, columnWidth)-28) + gap2
 	}
@@ -186,21 +199,33 @@ func (b *bannerStrip) CreateRenderer() fyne.WidgetRenderer {
 		}
 		place(back.rect, 0, 0, s.Width, s.Height)
 		place(edge.rect, 0, s.Height-1, s.Width, 1)
-		left, room := b.widths(s.Width)
+		left, room, below := b.widths(s.Width)
 		h := b.text.heightFor(room)
 		row := max(h, 24)
 		place(mark.image, left, gap2+(row-18)/2, 18, 18)
 		place(b.text, left+28, gap2+(row-h)/2, room, h)
-		x := left + 28 + room
+		fold, size := b.fold.measure(), b.button.measure()
+		y := gap2 + (row-size.Height)/2
+		buttonX, foldX := left+28+room+gap3, left+28+room+gap1
 		setVisible(b.fold, b.banner.Detail != "")
-		if b.banner.Detail != "" {
-			f := b.fold.MinSize()
-			place(b.fold, x+gap1, gap2+(row-f.Height)/2, f.Width, f.Height)
-			x += f.Width + gap1
-		}
 		setVisible(b.button, b.banner.Label != "")
-		size := b.button.MinSize()
-		place(b.button, x+gap3, gap2+(row-size.Height)/2, size.Width, size.Height)
+		if b.banner.Detail != "" {
+			buttonX += fold.Width + gap1
+		}
+		if below {
+			y, row = gap2+row+gap1, row+gap1+size.Height
+			buttonX = left + 28
+			size.Width = min(size.Width, room)
+			if b.banner.Detail != "" {
+				size.Width = min(size.Width, room-fold.Width-gap1)
+			}
+			foldX = buttonX + size.Width + gap1
+			if b.banner.Label == "" {
+				foldX = buttonX
+			}
+		}
+		place(b.fold, foldX, y, fold.Width, fold.Height)
+		place(b.button, buttonX, y, size.Width, size.Height)
 		setVisible(b.detail, b.shown)
 		if b.shown {
 			w := min(s.Width-2*gap5, columnWidth) - 28

@@ -73,6 +73,11 @@ func TestSegmentsExplainThemselves(t *testing.T) {
 	if got := w.shownTip(); got != "" {
 		t.Errorf("Esc leaves %q", got)
 	}
+	bar.TypedKey(key(fyne.KeyRight))
+	w.SetGauge(Gauge{Name: "CPU mode"})
+	if got := w.shownTip(); got != "" {
+		t.Errorf("without a bar there is %q", got)
+	}
 }
 
 func TestPendingComesAfterWhatIsUsed(t *testing.T) {

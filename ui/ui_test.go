@@ -259,6 +259,49 @@ func TestTips(t *testing.T) {
 	}
 }
 
+// A way out of a refused load may be a long one. The text keeps its room, and the buttons stay on the window.
+func TestBannerWithALongButton(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	w.win.Resize(fyne.NewSize(800, 600))
+	w.SetBanner(&Banner{
+		Text: strings.Repeat("This model would not fit into memory. ", 5), Problem: true, Detail: "load model",
+		Label: "Use pictures of at most 256 tokens, pictures read on the CPU, a context of 2048 tokens, a compact cache (q8_0), 12 layers on the card",
+		Do:    func() {},
+	})
+	text, button, fold := w.banner.text, w.banner.button, w.banner.fold
+	if text.Size().Width < 600 || text.Size().Height > 80 {
+		t.Errorf("the text has %v", text.Size())
+	}
+	if button.Position().Y < text.Position().Y+text.Size().Height {
+		t.Errorf("the button at %v is over the text", button.Position())
+	}
+	if right := fold.Position().X + fold.Size().Width; right > 800 || fold.Position().X < button.Position().X+button.Size().Width {
+		t.Errorf("button %v + %v, details %v + %v", button.Position(), button.Size(), fold.Position(), fold.Size())
+	}
+	if bottom := button.Position().Y + button.Size().Height; bottom > w.banner.Size().Height {
+		t.Errorf("the strip of %v cuts the button at %v", w.banner.Size().Height, bottom)
+	}
+}
+
+// Only a model that loads has a progress bar: one that moves repaints the window all the time.
+func TestNothingMovesUnlessAModelLoads(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	for _, m := range []Model{
+		{Name: "m", State: "unloaded: the next question loads it", Loading: -1},
+		{Name: "m", State: "not loaded", Loading: -1},
+		{Name: "m", Loading: -1},
+	} {
+		w.SetModel(m)
+		if w.header.loading.Visible() || w.header.loading.move != nil {
+			t.Errorf("%+v: something moves", m)
+		}
+	}
+	w.SetModel(Model{Name: "m", State: "loading", Loading: 0})
+	if !w.header.loading.Visible() {
+		t.Error("a model that loads has no progress bar")
+	}
+}
+
 func TestBanner(t *testing.T) {
 	done := 0
 	w, _ := testWindow(t, Actions{})
