@@ -1,0 +1,50 @@
+package gguf
+
+import (
+	"fmt"
+	"path/filepath"
+	"strconv"
+	"strings"
+)
+
+// Others reads the headers of a model's further files, in their order, when f is the first of several; of a complete
+// file there are none. llama.cpp finds them by their names alone, NAME-00001-of-00003.gguf and so on: a file with
+// another name is refused. Its error is an *Error.
+func (f *File) Others() ([]*File, error) {
+	var list []*File
+	ending := func(n int) string { return fmt.Sprintf("-%05d-of-%05d.gguf", n, f.Parts()) }
+	for n := 2; n <= f.Parts(); n++ {
+		begin, ok := strings.CutSuffix(f.Path, ending(1))
+		if !ok {
+			return nil, newError(ErrMismatch, filepath.Base(f.Path), fmt.Sprintf("should be the first of a model's %d files, whose names end in %s and so on. "+
+				"Choose that one, or give the files the names under which they were published.", f.Parts(), ending(1)))
+		}
+		part, err := Read(begin + ending(n))
+		if err != nil {
+			return nil, err
+		}
+		list = append(list, part)
+	}
+	return list, nil
+}
+
+// LayerOf is the number in the name of a repeating layer's tensor, such as blk.12.ffn_up.weight.
+func LayerOf(tensor string) (int, bool) {
+	rest, ok := strings.CutPrefix(tensor, "blk.")
+	if !ok {
+		return 0, false
+	}
+	number, _, _ := strings.Cut(rest, ".")
+	n, err := strconv.Atoi(number)
+	return n, err == nil && n >= 0
+}
+
+// IsInput reports whether a tensor turns tokens into numbers: llama.cpp keeps those on the CPU (LLM_TENSOR_LAYER_INPUT).
+func IsInput(tensor string) bool {
+	for _, begin := range []string{"token_embd", "token_types", "position_embd", "per_layer_token_embd"} {
+		if strings.HasPrefix(tensor, begin) {
+			return true
+		}
+	}
+	return false
+}
