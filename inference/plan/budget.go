@@ -23,6 +23,7 @@ func margin(d Device) uint64 { return max(leastMargin, d.Total/50) }
 // Budget is what loading with s would take from d. Its lines stand in the order of vram's parts; parts that d does not
 // hold (the vision tower when it is off the card) are left out, and with no layers on a card nothing is on it.
 func (f *Facts) Budget(s Settings, d Device, k Known) vram.Budget {
+	f = f.counted()
 	s = f.Resolve(s)
 	b := vram.Budget{Device: d.Name, Total: d.Total, Free: d.Free}
 	add := func(part vram.Part, bytes uint64, origin vram.Origin, note string, args ...any) {
@@ -126,7 +127,7 @@ func (f *Facts) figures(s Settings, d Device, k Known) figures {
 		n.from, n.computeFrom = vram.DryRun, vram.DryRun
 		n.weights, n.kv, n.compute = planned(protocol.PartWeights), planned(protocol.PartKV), planned(protocol.PartCompute)
 	case base > 0 && planned(protocol.PartCompute) > 0 && f.partial(s, d) == f.partial(with, d):
-		n.compute = uint64(float64(n.compute) * float64(planned(protocol.PartCompute)) / float64(base))
+		n.compute = scaled(n.compute, planned(protocol.PartCompute), base)
 	}
 	return n
 }

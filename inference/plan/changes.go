@@ -29,6 +29,7 @@ const (
 // none suffices alone), fewer layers on the card, a 4-bit file, the CPU alone. Of each kind it is the smallest step that
 // fits, or the largest when none does. It is empty when nothing can be changed.
 func (f *Facts) Changes(s Settings, d Device, k Known) []Change {
+	f = f.counted()
 	s = f.Resolve(s)
 	need := f.Budget(s, d, k).Need()
 	var list []Change

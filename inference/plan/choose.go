@@ -27,6 +27,7 @@ const (
 // the CPU, fewer layers on the card, the CPU alone. When nothing fits, the smallest settings come back, with a Budget that
 // does not fit.
 func (f *Facts) Choose(want Settings, d Device, k Known) (Settings, vram.Budget) {
+	f = f.counted()
 	var s Settings
 	var b vram.Budget
 	for _, s = range f.candidates(want, d) {

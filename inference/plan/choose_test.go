@@ -167,7 +167,7 @@ func TestChanges(t *testing.T) {
 // TestASmallerFileIsOfferedOnce: not for one in four bits.
 func TestASmallerFileIsOfferedOnce(t *testing.T) {
 	two := facts(t, synth.Qwen3VL2B)
-	c, ok := two.smallerFile(Settings{}, card(4))
+	c, ok := two.counted().smallerFile(Settings{}, card(4))
 	// From 8.5 bits to 5: 41 % of 1,828,474,880 bytes.
 	if share := float64(c.Saves) / 1_828_474_880; !ok || share < 0.40 || share > 0.42 || !strings.Contains(c.Text, "Q8_0") {
 		t.Errorf("%+v, %v", c, ok)
@@ -178,7 +178,7 @@ func TestASmallerFileIsOfferedOnce(t *testing.T) {
 		tensor.Type, tensor.Bytes = 12, tensor.Bytes*18/34 // Q4_K
 		model.Tensors = append(model.Tensors, tensor)
 	}
-	if c, ok := (&Facts{Model: &model}).smallerFile(Settings{}, card(4)); ok {
+	if c, ok := (&Facts{Model: &model}).counted().smallerFile(Settings{}, card(4)); ok {
 		t.Errorf("%+v", c)
 	}
 }

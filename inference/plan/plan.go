@@ -5,9 +5,7 @@
 package plan
 
 import (
-	"fmt"
 	"iter"
-	"strings"
 
 	"galago/inference/gguf"
 	"galago/inference/protocol"
@@ -57,6 +55,8 @@ type Facts struct {
 	Model  *gguf.File   // the first, if it is spread over several files
 	Rest   []*gguf.File // the others
 	MMProj *gguf.File   // nil for a model without eyes
+
+	counts *counts // nil but in counted copies
 }
 
 // Read reads the headers of a model and of its projector; mmproj may be empty. No weights are read. Its error is a
@@ -81,17 +81,11 @@ func Read(model, mmproj string) (*Facts, error) {
 // Of is Read for headers that are there already: it reads those of a model's further files, if it is spread over
 // several. mmproj may be nil.
 func Of(model, mmproj *gguf.File) (*Facts, error) {
-	f := &Facts{Model: model, MMProj: mmproj}
-	for n := 2; n <= model.Parts(); n++ {
-		// llama.cpp names them NAME-00001-of-00003.gguf.
-		begin, end := "-00001-of-", fmt.Sprintf("-%05d-of-", n)
-		part, err := gguf.Read(strings.Replace(model.Path, begin, end, 1))
-		if err != nil {
-			return nil, err
-		}
-		f.Rest = append(f.Rest, part)
+	rest, err := model.Others()
+	if err != nil {
+		return nil, err
 	}
-	return f, nil
+	return &Facts{Model: model, Rest: rest, MMProj: mmproj}, nil
 }
 
 // tensors are those of all files of the language model.
@@ -105,14 +99,4 @@ func (f *Facts) tensors() iter.Seq[gguf.Tensor] {
 			}
 		}
 	}
-}
-
-// tensor finds one by name.
-func (f *Facts) tensor(name string) (gguf.Tensor, bool) {
-	for t := range f.tensors() {
-		if t.Name == name {
-			return t, true
-		}
-	}
-	return gguf.Tensor{}, false
 }

@@ -197,11 +197,11 @@ func TestComputeBuffer(t *testing.T) {
 		s := Settings{Context: c.n, KVType: c.kv}
 		got := float64(c.f.Budget(s, d, Known{}).Of(vram.PartCompute)) / mib
 		if c.on && c.kv == Q8 { // what a card unpacks, which the RPC backend does not
-			k, v := c.f.widestKV()
+			k, v := c.f.counted().widestKV()
 			got -= float64(s.cells()*(k+v)*2) / mib
 		}
 		if !c.on {
-			got -= float64(4*c.f.vocabulary()) / mib // the log has a line of its own for the output
+			got -= float64(4*c.f.counted().counts.vocab) / mib // the log has a line of its own for the output
 		}
 		if got < c.log-0.01 || got > c.log+0.15 {
 			t.Errorf("%s, %d tokens in %s, on a card %v: %.2f MiB, llama.cpp took %.2f", c.name, c.n, c.kv, c.on, got, c.log)
@@ -215,8 +215,8 @@ func TestComputeBuffer(t *testing.T) {
 		}
 	}
 	// Unpacking a layer of 8 heads x 128 numbers, keys and values: 4 KiB a token.
-	f16 := two.computeBytes(Settings{Context: 8192, KVType: F16}, card(8))
-	q8 := two.computeBytes(Settings{Context: 8192, KVType: Q8}, card(8))
+	f16 := two.counted().computeBytes(Settings{Context: 8192, KVType: F16}, card(8))
+	q8 := two.counted().computeBytes(Settings{Context: 8192, KVType: Q8}, card(8))
 	if q8-f16 != 8192*4096+2*4*128*128 {
 		t.Errorf("q8_0 takes %d bytes more", q8-f16)
 	}
@@ -332,8 +332,8 @@ func TestBudgetTakesADryRunAtItsWord(t *testing.T) {
 	// With other settings only the ratio of the compute buffers counts.
 	other := Settings{Context: 8192, KVType: F16}
 	b = two.Budget(other, card(8), k)
-	ratio := 90 * mib / float64(two.computeBytes(two.Resolve(with), card(8)))
-	want := float64(two.computeBytes(two.Resolve(other), card(8))) * ratio
+	ratio := 90 * mib / float64(two.counted().computeBytes(two.Resolve(with), card(8)))
+	want := float64(two.counted().computeBytes(two.Resolve(other), card(8))) * ratio
 	if b.Of(vram.PartWeights) != 1_828_474_880 || b.Of(vram.PartKV) != 8192*114_688 || math.Abs(float64(b.Of(vram.PartCompute))-want) > 2 {
 		t.Errorf("%+v, want %.0f for compute", b.Lines, want)
 	}

@@ -50,6 +50,7 @@ var ladder = []rung{
 // after the stage is not made smaller for it. It is false when there is nothing left to reduce. Every step takes
 // strictly less of one setting and more of none, so repeating it ends.
 func (f *Facts) Reduce(s Settings, d Device, failed Stage) (next Settings, line string, ok bool) {
+	f = f.counted()
 	s = f.Resolve(s)
 	for _, r := range ladder {
 		for _, stage := range r.helps {

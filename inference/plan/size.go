@@ -1,12 +1,6 @@
 package plan
 
-import (
-	"slices"
-	"strconv"
-	"strings"
-
-	"galago/inference/gguf"
-)
+import "galago/inference/gguf"
 
 const (
 	defaultContext = 4096 // what the worker takes where nothing is asked for
@@ -57,10 +51,15 @@ func (f *Facts) factor() int {
 	return factor
 }
 
-// key reads a number of the model's architecture.
-func (f *Facts) key(name string) uint64 { return f.Model.Uint(f.Model.Architecture() + "." + name) }
+// key reads a number of the model's architecture, at most widest.
+func (f *Facts) key(name string) uint64 {
+	return min(widest, f.Model.Uint(f.Model.Architecture()+"."+name))
+}
 
-// perLayer reads a number that may be given for each layer apart.
+// vision reads a number of the vision tower, at most widest.
+func (f *Facts) vision(name string) uint64 { return min(widest, f.MMProj.Uint("clip.vision."+name)) }
+
+// perLayer reads a number that may be given for each layer apart, at most widest.
 func (f *Facts) perLayer(name string, layer int) uint64 {
 	v, _ := f.Model.Value(f.Model.Architecture() + "." + name)
 	list, ok := v.(gguf.Array)
@@ -72,13 +71,13 @@ func (f *Facts) perLayer(name string, layer int) uint64 {
 	}
 	switch n := list.Values[layer].(type) {
 	case uint32:
-		return uint64(n)
+		return min(widest, uint64(n))
 	case int32:
-		return uint64(max(0, n))
+		return min(widest, uint64(max(0, n)))
 	case uint64:
-		return n
+		return min(widest, n)
 	case int64:
-		return uint64(max(0, n))
+		return min(widest, uint64(max(0, n)))
 	}
 	return 0
 }
@@ -93,37 +92,20 @@ func (f *Facts) most(name string) uint64 {
 }
 
 // trained is the context that the model was trained for, 0 if it does not say.
-func (f *Facts) trained() int { return int(min(f.key("context_length"), 1<<30)) }
+func (f *Facts) trained() int { return int(f.key("context_length")) }
 
 // layers is the model's repeating layers, at most as many as llama.cpp takes (LLAMA_MAX_LAYERS), whatever a header claims.
 func (f *Facts) layers() int { return int(min(f.key("block_count"), 512)) }
 
-// headDim is the length of a head's keys or values (n_embd_head_k and _v in llama.cpp).
-func (f *Facts) headDim(name string) uint64 {
-	if n := f.key("attention." + name); n > 0 {
-		return n
-	}
-	return f.key("embedding_length") / max(1, f.most("attention.head_count"))
-}
-
-// kvWidths are how many numbers a layer keeps for each token.
-func (f *Facts) kvWidths(layer int) (k, v uint64) {
-	heads := f.perLayer("attention.head_count_kv", layer)
-	if _, given := f.Model.Value(f.Model.Architecture() + ".attention.head_count_kv"); !given {
-		heads = f.perLayer("attention.head_count", layer)
-	}
-	return heads * f.headDim("key_length"), heads * f.headDim("value_length")
-}
-
 // canQ8 reports whether heads can be written in blocks of q8_0, which llama.cpp demands.
 func (f *Facts) canQ8() bool {
-	k, v := f.headDim("key_length"), f.headDim("value_length")
+	k, v := f.counted().counts.keys, f.counted().counts.vals
 	return k > 0 && k%32 == 0 && v%32 == 0
 }
 
 // cells are the KV cache's, after padding.
 func (s Settings) cells() uint64 {
-	return (uint64(max(0, s.Context)) + padContext - 1) / padContext * padContext
+	return (uint64(max(0, min(s.Context, widest))) + padContext - 1) / padContext * padContext
 }
 
 // row is the bytes of n numbers in the KV cache.
@@ -138,6 +120,7 @@ func (s Settings) row(n uint64) uint64 {
 // keys and one of values (llama-kv-cache.cpp). Layers that keep no keys have none; those that look only a window back
 // count in full, so that it is an upper limit for such models.
 func (f *Facts) KVBytes(s Settings) uint64 {
+	f = f.counted()
 	return f.kvBytes(f.Resolve(s), func(int) bool { return true })
 }
 
@@ -145,8 +128,7 @@ func (f *Facts) kvBytes(s Settings, held func(layer int) bool) uint64 {
 	n := uint64(0)
 	for i := range f.layers() {
 		if held(i) {
-			k, v := f.kvWidths(i)
-			n += s.cells() * (s.row(k) + s.row(v))
+			n += times(s.cells(), s.row(f.counts.layer[i].kvKeys)+s.row(f.counts.layer[i].kvVals))
 		}
 	}
 	return n
@@ -171,57 +153,26 @@ func (f *Facts) partial(s Settings, d Device) bool {
 	return d.GPU() && s.GPULayers > 0 && s.GPULayers <= f.layers()
 }
 
-// layerOf is the number in the name of a repeating layer's tensor, such as blk.12.ffn_up.weight.
-func layerOf(name string) (int, bool) {
-	rest, ok := strings.CutPrefix(name, "blk.")
-	if !ok {
-		return 0, false
-	}
-	number, _, _ := strings.Cut(rest, ".")
-	n, err := strconv.Atoi(number)
-	return n, err == nil
-}
-
-// isInput reports whether a tensor turns tokens into numbers: those stay on the CPU (LLM_TENSOR_LAYER_INPUT).
-func isInput(name string) bool {
-	for _, begin := range []string{"token_embd", "token_types", "position_embd", "per_layer_token_embd"} {
-		if strings.HasPrefix(name, begin) {
-			return true
-		}
-	}
-	return false
-}
-
-// weights is the bytes of the model's tensors on d. On a card the embeddings are there only if the output is tied to
-// them: then a copy of them is.
+// weights is the bytes of the model's tensors on d.
 func (f *Facts) weights(s Settings, d Device) uint64 {
 	held := f.onDevice(s, d)
-	_, untied := f.tensor("output.weight")
 	n := uint64(0)
-	for t := range f.tensors() {
-		layer, repeating := layerOf(t.Name)
-		if !repeating {
-			layer = f.layers()
-			if d.GPU() && isInput(t.Name) && (untied || t.Name != "token_embd.weight") {
-				continue
-			}
+	for i, l := range f.counts.layer {
+		if held(i) {
+			n += l.bytes
 		}
-		if held(layer) {
-			n += uint64(t.Bytes)
-		}
+	}
+	if !d.GPU() {
+		n += f.counts.input
 	}
 	return n
 }
 
 // layerWeights is the bytes of the largest repeating layer.
 func (f *Facts) layerWeights() uint64 {
-	sum := map[int]uint64{}
 	most := uint64(0)
-	for t := range f.tensors() {
-		if layer, ok := layerOf(t.Name); ok {
-			sum[layer] += uint64(t.Bytes)
-			most = max(most, sum[layer])
-		}
+	for _, l := range f.counts.layer[:f.layers()] {
+		most = max(most, l.bytes)
 	}
 	return most
 }
@@ -231,7 +182,7 @@ func (f *Facts) visionWeights(s Settings, d Device) uint64 {
 	if f.MMProj == nil || f.towerElsewhere(s, d) {
 		return 0
 	}
-	return uint64(f.MMProj.Weights())
+	return f.counts.tower
 }
 
 // towerElsewhere reports whether the vision tower is kept off a card.
@@ -251,14 +202,11 @@ func (f *Facts) towerElsewhere(s Settings, d Device) bool {
 //     card pass through it while a prompt is read: room for one layer is counted.
 //   - On a card, flash attention unpacks a layer of a q8_0 cache into F16.
 func (f *Facts) computeBytes(s Settings, d Device) uint64 {
-	width, ff := f.key("embedding_length"), f.most("feed_forward_length")
-	if experts := f.key("expert_used_count"); experts > 0 {
-		ff = max(ff, (experts+f.key("expert_shared_count"))*f.key("expert_feed_forward_length"))
-	}
-	input := f.Model.InputWidth()
+	c, width := f.counts, f.key("embedding_length")
+	input := width * (1 + f.key("n_deepstack_layers"))
 	k, v := f.widestKV()
-	attention := 2*f.most("attention.head_count")*f.headDim("key_length") + k + v
-	row := input + 2*width + max(3*ff, attention) + 16
+	attention := 2*c.heads*c.keys + k + v
+	row := input + 2*width + max(3*c.ff, attention) + 16
 	switch {
 	case !d.GPU():
 		row += input
@@ -266,36 +214,27 @@ func (f *Facts) computeBytes(s Settings, d Device) uint64 {
 		row += input + width
 	}
 	tokens := min(slice, s.cells())
-	n := tokens * (4*row + 2*s.cells())
+	n := times(tokens, 4*row+2*s.cells())
 	if f.partial(s, d) {
 		n += f.layerWeights()
 	}
 	if s.KVType == Q8 {
-		n += 2 * 4 * f.headDim("key_length") * f.headDim("key_length") // the rotation that spreads outliers
+		n += 2 * 4 * c.keys * c.keys // the rotation that spreads outliers
 		if d.GPU() {
-			n += s.cells() * (k + v) * 2
+			n += times(s.cells(), k+v, 2)
 		}
 	}
 	if !d.GPU() {
-		n += 4 * f.vocabulary()
+		n += 4 * c.vocab
 	}
 	return n
 }
 
 func (f *Facts) widestKV() (k, v uint64) {
-	for i := range f.layers() {
-		a, b := f.kvWidths(i)
-		k, v = max(k, a), max(v, b)
+	for _, l := range f.counts.layer {
+		k, v = max(k, l.kvKeys), max(v, l.kvVals)
 	}
 	return k, v
-}
-
-// vocabulary is the number of tokens that the model knows.
-func (f *Facts) vocabulary() uint64 {
-	if t, ok := f.tensor("token_embd.weight"); ok && len(t.Dims) > 1 {
-		return uint64(t.Dims[1])
-	}
-	return f.key("vocab_size")
 }
 
 // EncodeBytes is what encoding a picture of that many tokens takes beside the vision tower's weights; 0 for a model
@@ -310,35 +249,34 @@ func (f *Facts) EncodeBytes(tokens int, k Known) uint64 {
 	if f.MMProj == nil {
 		return 0
 	}
+	f = f.counted()
 	n := f.encodeFormula(tokens)
 	if k.Encode == 0 || k.EncodeTokens <= 0 {
 		return n
 	}
 	base := f.encodeFormula(k.EncodeTokens)
 	if base == 0 {
-		return k.Encode
+		return min(largest, k.Encode)
 	}
-	return uint64(float64(k.Encode) * float64(n) / float64(base))
+	return scaled(k.Encode, n, base)
 }
 
 func (f *Facts) encodeFormula(tokens int) uint64 {
-	p := f.MMProj
-	vision := func(name string) uint64 { return p.Uint("clip.vision." + name) }
-	width, ff, patch := vision("embedding_length"), vision("feed_forward_length"), vision("patch_size")
-	patches := f.patches(tokens)
+	width, ff, patch := f.vision("embedding_length"), f.vision("feed_forward_length"), f.vision("patch_size")
+	patches, deep, windows := f.patches(tokens), f.counts.deepstack, f.vision("n_wa_pattern") > 0
 	pixels := 3 * patch * patch
-	row := pixels + 4 + max((f.deepstack()+6)*width, (f.deepstack()+2)*width+ff)
-	bytes := 4 * patches * row
-	if vision("n_wa_pattern") > 0 || f.gated() {
+	row := pixels + 4 + max((deep+6)*width, (deep+2)*width+ff)
+	if windows || f.counts.gated {
 		// What the mask took in F32 is free again when the feed-forward part needs room for its three rows.
 		fits := uint64(0)
-		if vision("n_wa_pattern") > 0 {
+		if windows {
 			fits = min(3, patches/max(1, ff))
 		}
-		bytes = 4 * patches * (pixels + 4 + 4*width + (3-fits)*ff)
+		row = pixels + 4 + 4*width + (3-fits)*ff
 	}
-	if vision("n_wa_pattern") > 0 {
-		bytes += 6 * patches * patches
+	bytes := times(4, patches, row)
+	if windows {
+		bytes += times(6, patches, patches)
 	}
 	return bytes
 }
@@ -347,40 +285,24 @@ func (f *Facts) encodeFormula(tokens int) uint64 {
 // tokens or patches that are computed together, in q8_1 (36 bytes for 32 numbers), or in F16 with the result where the
 // matrix is not quantised (ggml-cuda.cu). A measured Encode holds the pool of pictures already.
 func (f *Facts) poolBytes(s Settings, d Device, k Known) uint64 {
-	text := slice * f.most("feed_forward_length") * 36 / 32
+	text := slice * f.counts.ff * 36 / 32
 	if f.MMProj == nil || f.towerElsewhere(s, d) || k.Encode > 0 && k.EncodeTokens > 0 {
 		return text
 	}
-	width, ff := f.MMProj.Uint("clip.vision.embedding_length"), f.MMProj.Uint("clip.vision.feed_forward_length")
+	width, ff := f.vision("embedding_length"), f.vision("feed_forward_length")
 	row := ff * 36 / 32
-	if t, ok := f.MMProj.Tensor("v.blk.0.ffn_down.weight"); ok && slices.Contains([]string{"F32", "F16", "BF16"}, t.Type.String()) {
+	if f.counts.unpacked {
 		row = 2 * (ff + width)
 	}
-	return max(text, f.patches(s.ImageMaxTokens)*row)
+	return max(text, times(f.patches(s.ImageMaxTokens), row))
 }
 
 // patches are what the vision tower computes for a picture of that many tokens: four each, or always the same number
 // where a projector has its own size.
 func (f *Facts) patches(tokens int) uint64 {
 	if f.factor() > 0 {
-		return 4 * uint64(max(0, tokens))
+		return 4 * uint64(max(0, min(tokens, widest)))
 	}
-	side := f.MMProj.Uint("clip.vision.image_size") / max(1, f.MMProj.Uint("clip.vision.patch_size"))
+	side := f.vision("image_size") / max(1, f.vision("patch_size"))
 	return side * side
-}
-
-// deepstack is how many layers of the vision tower feed the language model directly; each keeps its output until the end.
-func (f *Facts) deepstack() uint64 {
-	n := uint64(0)
-	for _, t := range f.MMProj.Tensors {
-		if strings.HasPrefix(t.Name, "v.deepstack.") && strings.HasSuffix(t.Name, ".fc1.weight") {
-			n++
-		}
-	}
-	return n
-}
-
-func (f *Facts) gated() bool {
-	_, ok := f.MMProj.Tensor("v.blk.0.ffn_gate.weight")
-	return ok
 }
