@@ -2,10 +2,7 @@ package llama
 
 import (
 	"context"
-	"fmt"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
 
@@ -79,15 +76,8 @@ func openParts(path string) ([]*gguf.File, error) {
 	if err != nil {
 		return nil, err
 	}
-	files := []*gguf.File{first}
-	for n := 2; n <= first.Parts(); n++ {
-		f, err := gguf.Read(strings.Replace(path, "-00001-of-", fmt.Sprintf("-%05d-of-", n), 1))
-		if err != nil {
-			return nil, err
-		}
-		files = append(files, f)
-	}
-	return files, nil
+	rest, err := first.Others()
+	return append([]*gguf.File{first}, rest...), err
 }
 
 // weights is what the tensors take on each device. On the CPU llama.cpp maps the file, from the first tensor that stays
@@ -128,26 +118,13 @@ func (l *layout) weights(files []*gguf.File) ledger {
 // home is the device of a tensor. Tied embeddings are asked for twice: as the input, which stays on the CPU, and again as
 // the output.
 func (l *layout) home(name string, again bool) string {
-	if n, ok := layerOf(name); ok {
+	if n, ok := gguf.LayerOf(name); ok {
 		return orCPU(l.device[n])
 	}
-	for _, input := range []string{"token_embd", "token_types", "position_embd", "per_layer_token_embd"} {
-		if strings.HasPrefix(name, input) && !again {
-			return "CPU"
-		}
+	if gguf.IsInput(name) && !again {
+		return "CPU"
 	}
 	return orCPU(l.device[len(l.device)-1])
-}
-
-// layerOf reads the layer's number from names such as blk.12.attn_q.weight.
-func layerOf(name string) (int, bool) {
-	rest, ok := strings.CutPrefix(name, "blk.")
-	if !ok {
-		return 0, false
-	}
-	number, _, _ := strings.Cut(rest, ".")
-	n, err := strconv.Atoi(number)
-	return n, err == nil
 }
 
 func orCPU(device string) string {
