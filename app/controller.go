@@ -61,6 +61,8 @@ type question struct {
 	turn  *chat.Turn
 	again bool             // it was asked before; its old answer stays until it is asked again
 	open  *inference.Model // to be opened first, a way out that was chosen; nil: what is open
+
+	choice int // Controller.choosing when open was chosen
 }
 
 // request is the turn that the service works on.
@@ -232,7 +234,7 @@ func (c *Controller) next() {
 	if c.active == nil && len(c.waiting) > 0 && !c.held {
 		q := c.waiting[0]
 		c.waiting = c.waiting[1:]
-		if q.open != nil {
+		if q.open != nil && q.choice == c.choosing { // no other model was chosen while this waited
 			c.openAs(*q.open)
 		}
 		c.submit(q.turn)
@@ -346,8 +348,14 @@ func (r *request) apply(e inference.Event) {
 	}
 }
 
+// opLoad is inference.Error.Op of a load.
+const opLoad = "load model"
+
 // aboutPictures reports whether a question may have failed because of its pictures, and would again with them.
 func aboutPictures(err *inference.Error) bool {
+	if err.Op == opLoad {
+		return false
+	}
 	switch err.Code {
 	case protocol.CodeNoVision, protocol.CodeBadImage, protocol.CodeContextFull, protocol.CodeOutOfMemory,
 		protocol.CodeWontFit:
@@ -360,6 +368,8 @@ func aboutPictures(err *inference.Error) bool {
 // model again, to fail the same way.
 func aboutEngine(err *inference.Error) bool {
 	switch err.Code {
+	case protocol.CodeWontFit:
+		return err.Op == opLoad
 	case protocol.CodeEngineMissing, protocol.CodeOutOfMemory, protocol.CodeModelInvalid, protocol.CodeMMProjInvalid,
 		protocol.CodeProtocol, protocol.CodeWorkerDied, protocol.CodeWorkerHung:
 		return true

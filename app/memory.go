@@ -75,18 +75,20 @@ func expect(n uint64) string {
 // FreeMemory does what was chosen in the memory menu and says what came of it, as measured.
 func (c *Controller) FreeMemory(action ui.MemoryAction) {
 	if action == ui.MemoryLift {
+		if c.active != nil {
+			c.view.Notify("The full settings are used as soon as the answer is there.")
+		}
 		c.client.Lift()
 		return
 	}
-	if c.active != nil || len(c.waiting) > 0 {
+	if c.active != nil {
 		c.view.Notify("That is done as soon as the answer is there.")
 	}
 	go func() {
 		cleared, err := c.clear(action)
 		c.do(func() {
 			if err != nil {
-				x := inference.Explain(err)
-				c.view.Notify(strings.TrimSpace(x.Title + ". " + x.Action))
+				c.notFreed(err)
 				return
 			}
 			c.setFilled(0)
@@ -94,6 +96,14 @@ func (c *Controller) FreeMemory(action ui.MemoryAction) {
 			c.view.Notify(clearedText(cleared))
 		})
 	}()
+}
+
+// notFreed says why. When another model was opened, the one that it was about is gone anyway.
+func (c *Controller) notFreed(err error) {
+	if inference.CodeOf(err) != protocol.CodeCancelled {
+		x := inference.Explain(err)
+		c.view.Notify(strings.TrimSpace(x.Title + ". " + x.Action))
+	}
 }
 
 // clear waits for the service; it is called beside the main goroutine.
@@ -142,18 +152,18 @@ func (c *Controller) choices(t *chat.Turn, err *inference.Error) []ui.Choice {
 	for _, way := range err.Choices {
 		list = append(list, ui.Choice{Label: way.Label, Do: func() { c.choose(t, way) }})
 	}
+	if len(list) > 0 { // they take the place of the usual button, but other programs may have been closed meanwhile
+		list = append(list, ui.Choice{Label: "Try again", Do: func() { c.Retry(t.ID) }})
+	}
 	return list
 }
 
 // choose asks a turn again in the way that was chosen.
 func (c *Controller) choose(t *chat.Turn, way inference.Choice) {
 	if way.Detail != nil {
-		pictures := c.conv.Pictures(t)
-		for i := range pictures {
-			pictures[i].Detail = string(*way.Detail)
-		}
+		c.conv.SetDetail(t, string(*way.Detail))
 	}
-	c.retry(question{turn: t, again: true, open: way.Model})
+	c.retry(question{turn: t, again: true, open: way.Model, choice: c.choosing})
 }
 
 // modelChoice is the first way out that opens a model, or nil.

@@ -3,6 +3,7 @@ package app
 import (
 	"path/filepath"
 	"reflect"
+	"strings"
 	"testing"
 
 	"galago/inference"
@@ -65,12 +66,13 @@ func TestMemoryButtonsSayWhatWasMeasured(t *testing.T) {
 		{ui.MemoryWorking, inference.Cleared{What: protocol.FreeWorking, Before: 5, After: 6, Device: "resident memory"}, nil, "Working memory is freed; no resident memory came back that could be measured."},
 		{ui.MemoryForget, inference.Cleared{What: protocol.ForgetCache, Before: 5, After: 5, Device: "RTX 3050"}, nil, "The cache is forgotten; that frees no memory."},
 		{ui.MemoryUnload, inference.Cleared{What: inference.Unloaded, Before: 90 << 20, Device: "resident memory"}, nil, "The model is unloaded: 90 MiB of resident memory came back, measured."},
+		{ui.MemoryUnload, inference.Cleared{}, &inference.Error{Code: protocol.CodeCancelled, Op: "unload"}, ""},
 		{ui.MemoryUnload, inference.Cleared{}, &inference.Error{Code: protocol.CodeNoModel, Op: "clear"}, "No model is open. Open a model first."},
 	} {
 		b := newBench(t)
 		b.client.cleared, b.client.clearErr = c.cleared, c.err
 		b.FreeMemory(c.action)
-		b.until("a message", func() bool { return b.view.note() != "" })
+		(<-b.main)()
 		if got := b.view.note(); got != c.want {
 			t.Errorf("%+v: %q, want %q", c.cleared, got, c.want)
 		}
@@ -93,7 +95,7 @@ func TestWaysOutOfAFailureAreButtons(t *testing.T) {
 		},
 	}})
 	problem := b.view.turn(1).Problem
-	if problem == nil || len(problem.Choices) != 2 || problem.Choices[0].Label != "Use a smaller picture" {
+	if problem == nil || len(problem.Choices) != 3 || problem.Choices[0].Label != "Use a smaller picture" || problem.Choices[2].Label != "Try again" {
 		t.Fatalf("%+v", problem)
 	}
 	problem.Choices[0].Do()
@@ -112,5 +114,105 @@ func TestWaysOutOfAFailureAreButtons(t *testing.T) {
 	problem.Choices[1].Do()
 	if got := b.client.opened[len(b.client.opened)-1]; got.Path != other.Path || got.Context != 1024 || len(b.client.requests) != 4 {
 		t.Errorf("opened %+v, %d requests", got, len(b.client.requests))
+	}
+	b.say(3, done)
+	opened := len(b.client.opened)
+	problem.Choices[2].Do()
+	if len(b.client.opened) != opened || len(b.client.requests) != 5 {
+		t.Errorf("trying again opened %d models, %d requests", len(b.client.opened)-opened, len(b.client.requests))
+	}
+}
+
+// refused is a load that does not fit, with a way out.
+func refused(m inference.Model) *inference.Error {
+	lighter := m
+	lighter.Context = 1024
+	return &inference.Error{
+		Code: protocol.CodeWontFit, Op: opLoad, Choices: []inference.Choice{{Label: "Use a context of 1024 tokens", Model: &lighter}},
+	}
+}
+
+// opLoad is what inference calls a load: with it, Explain speaks of the model.
+func TestOpLoadIsTheServices(t *testing.T) {
+	of := func(op string) string {
+		return inference.Explain(&inference.Error{Code: protocol.CodeWontFit, Op: op}).Title
+	}
+	if of(opLoad) == of("") {
+		t.Errorf("%q is explained as any error", opLoad)
+	}
+}
+
+// A load that is refused must not be tried again by each question that waits; the button of the strip, or of the
+// question, goes on with all of them, and with the pictures that they are about.
+func TestARefusedLoadKeepsTheQueue(t *testing.T) {
+	for _, button := range []string{"strip", "question"} {
+		b := newBench(t)
+		b.AttachImage("a.png", pngOf(t, 64, 64))
+		b.attached()
+		b.Send("one")
+		b.Send("two")
+		b.Send("three")
+		why := refused(b.ready().Model)
+		b.tell(b.inState(inference.StateLoading))
+		b.say(0, inference.Event{Kind: inference.Failed, Err: why})
+		gone := b.inState(inference.StateFailed)
+		gone.Err = why
+		b.tell(gone)
+		if len(b.client.requests) != 1 || len(b.view.queue) != 2 {
+			t.Fatalf("%d requests, %d wait", len(b.client.requests), len(b.view.queue))
+		}
+		banner := b.view.banner
+		if banner == nil || banner.Label != why.Choices[0].Label || strings.Contains(banner.Text, "below") {
+			t.Fatalf("the strip is %+v", banner)
+		}
+		if button == "strip" {
+			banner.Do()
+			b.tell(b.inState(inference.StateLoading))
+			b.tell(b.ready())
+		} else {
+			b.view.turn(0).Problem.Choices[0].Do()
+		}
+		if m := b.client.opened[len(b.client.opened)-1]; m.Context != 1024 || !b.builtIn() {
+			t.Errorf("%s: opened %+v", button, m)
+		}
+		want := map[string]string{"strip": "two", "question": "one"}[button]
+		r := b.request(1)
+		if text(r) != want || len(r.Messages[0].Images) != 1 || len(b.client.requests) != 2 {
+			t.Errorf("%s: %q goes on with %d pictures, %d requests", button, text(r), len(r.Messages[0].Images), len(b.client.requests))
+		}
+	}
+}
+
+// What the person opens while a way out waits for its turn is not closed again by it.
+func TestAWayOutThatWaitsDoesNotCloseAnotherModel(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.Send("one")
+	b.Send("two")
+	why := refused(b.ready().Model)
+	why.Op = "answer"
+	b.say(0, inference.Event{Kind: inference.Failed, Err: why})
+	b.tell(b.ready())
+	b.view.turn(0).Problem.Choices[0].Do() // waits for the second
+	b.open(files{model: "/other.gguf"})
+	opened := len(b.client.opened)
+	b.say(1, cancelled)
+	if len(b.client.opened) != opened || len(b.client.requests) != 3 || text(b.request(2)) != "one" {
+		t.Errorf("%d models opened after the person's, %d requests", len(b.client.opened)-opened, len(b.client.requests))
+	}
+}
+
+// The way out of a question that failed with an earlier model opens that one, as what it is.
+func TestAWayOutOfAnEarlierModel(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.Send("one")
+	b.say(0, inference.Event{Kind: inference.Failed, Err: refused(b.ready().Model)})
+	b.open(files{model: "/other.gguf"})
+	b.tell(inference.Status{State: inference.StateReady, Model: inference.Model{Path: "/other.gguf"}, PID: 43})
+	b.view.turn(0).Problem.Choices[0].Do()
+	b.tell(b.ready())
+	if !b.builtIn() || b.manifest.Model != b.demo.Model || b.Controller.settings.Model != "/other.gguf" {
+		t.Errorf("open is %+v with the manifest of %q, remembered %q", b.opened, b.manifest.Model, b.Controller.settings.Model)
 	}
 }

@@ -23,11 +23,7 @@ type files struct {
 // open loads a model in the place of the one that is open.
 func (c *Controller) open(f files) {
 	c.choosing++
-	c.opened = f
-	c.manifest = c.demo
-	if f != (files{}) {
-		c.manifest, _ = assets.Beside(f.model, f.mmproj)
-	}
+	c.take(f)
 	m := inference.Model{Path: f.model, MMProj: f.mmproj}
 	if d := c.manifest; d.Model != "" {
 		m = inference.Model{
@@ -40,13 +36,25 @@ func (c *Controller) open(f files) {
 	c.client.Open(m) // without a path, when the built-in model was not found, it only ends what is open
 }
 
-// openAs opens what is open with other settings, or without its vision file.
+// take remembers what is open from now on.
+func (c *Controller) take(f files) {
+	c.opened, c.manifest = f, c.demo
+	if f != (files{}) {
+		c.manifest, _ = assets.Beside(f.model, f.mmproj)
+	}
+}
+
+// openAs opens a model with other settings, or without its vision file. It is the one that is open, unless the way out
+// was of a question that failed with an earlier one.
 func (c *Controller) openAs(m inference.Model) {
 	c.choosing++
-	if f := (files{m.Path, m.MMProj}); !c.builtIn() || f != (files{c.demo.Model, c.demo.MMProj}) {
-		c.opened = f
+	f := files{m.Path, m.MMProj}
+	if f == (files{c.demo.Model, c.demo.MMProj}) {
+		f = files{}
 	}
-	c.notice = nil
+	c.take(f)
+	c.notice, c.restoring = nil, false
+	c.showSettings()
 	c.client.Open(m)
 }
 
@@ -352,6 +360,9 @@ func (c *Controller) bannerNow() *ui.Banner {
 // problemBanner is an error as a strip.
 func problemBanner(err error) *ui.Banner {
 	p := problem(err)
+	if inference.CodeOf(err) == protocol.CodeWontFit {
+		p.Action = "Close other programs that use the memory, or open a smaller model." // there is one button, and nothing below
+	}
 	text := strings.TrimSuffix(p.Title, ".") + ". " + p.Text + " " + p.Action
 	return &ui.Banner{Text: strings.TrimSpace(text), Problem: true, Detail: p.Detail}
 }

@@ -68,19 +68,17 @@ func (c *Conversation) Turn(id uint64) *Turn {
 	return nil
 }
 
-// Pictures are those that turn t is about: its own, or else those of the last turn before it that brought some. They
-// may be changed in place.
-func (c *Conversation) Pictures(t *Turn) []Image {
-	var last []Image
+// SetDetail changes how closely the model is to look at the pictures of turn t and of all before it, which it reads
+// too.
+func (c *Conversation) SetDetail(t *Turn, detail string) {
 	for _, u := range c.Turns {
-		if len(u.Images) > 0 {
-			last = u.Images
+		for i := range u.Images {
+			u.Images[i].Detail = detail
 		}
 		if u == t {
-			break
+			return
 		}
 	}
-	return last
 }
 
 // Remove takes a turn out.

@@ -84,3 +84,15 @@ func TestRestartForgetsTheAnswer(t *testing.T) {
 		t.Errorf("after Restart: %q, state %d", u.Answer(), u.State)
 	}
 }
+
+// The pictures of earlier turns are read with the question, so they count among those that are too large.
+func TestDetailOfAllPicturesThatAreRead(t *testing.T) {
+	pictures := func() []Image { return []Image{{Detail: "high"}} }
+	c := &Conversation{Turns: []*Turn{{ID: 1, Images: pictures()}, {ID: 2, Images: pictures()}, {ID: 3, Images: pictures()}}}
+	c.SetDetail(c.Turn(2), "low")
+	for i, want := range []string{"low", "low", "high"} {
+		if got := c.Turns[i].Images[0].Detail; got != want {
+			t.Errorf("turn %d: %q, want %q", i+1, got, want)
+		}
+	}
+}
