@@ -3,25 +3,23 @@ package inference
 import (
 	"context"
 	"os"
-	"sync"
 	"time"
 
 	"galago/inference/plan"
 	"galago/vram"
 )
 
-// looker reads memory without ever holding anybody up: NVML can hang for good when a card is lost.
+// looker reads memory and holds nobody up for longer than its limit: NVML can hang for good when a card is lost.
 type looker struct {
 	device func(uuid string, pid int) (plan.Device, uint64, bool) // read only, may be nil
 	system func() plan.Device                                     // read only
 	limit  time.Duration                                          // read only
 
-	mu   sync.Mutex // owns busy
-	busy bool       // a device hangs: nobody asks it again until it returns
+	turn chan struct{} // full while device is asked: one at a time, and none piles up behind one that hangs
 }
 
 func newLooker(o Options) *looker {
-	return &looker{device: o.Device, system: o.system, limit: o.LookLimit}
+	return &looker{device: o.Device, system: o.system, limit: o.LookLimit, turn: make(chan struct{}, 1)}
 }
 
 // reading is a card's memory as it is now.
@@ -34,17 +32,24 @@ type reading struct {
 // card reads a card. It returns within the limit, and sooner when ctx ends, then without a reading. It is called beside
 // the service goroutine.
 func (l *looker) card(ctx context.Context, uuid string, pid int) reading {
-	if l.device == nil || !l.take() {
+	if l.device == nil {
+		return reading{}
+	}
+	limit := time.NewTimer(l.limit)
+	defer limit.Stop()
+	select {
+	case l.turn <- struct{}{}:
+	case <-limit.C:
+		return reading{}
+	case <-ctx.Done():
 		return reading{}
 	}
 	seen := make(chan reading, 1)
 	go func() {
-		defer l.release()
+		defer func() { <-l.turn }()
 		d, used, ok := l.device(uuid, pid)
 		seen <- reading{d, used, ok && d.GPU()}
 	}()
-	limit := time.NewTimer(l.limit)
-	defer limit.Stop()
 	select {
 	case r := <-seen:
 		return r
@@ -52,20 +57,6 @@ func (l *looker) card(ctx context.Context, uuid string, pid int) reading {
 	case <-ctx.Done():
 	}
 	return reading{}
-}
-
-func (l *looker) take() bool {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	was := l.busy
-	l.busy = true
-	return !was
-}
-
-func (l *looker) release() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.busy = false
 }
 
 // now reads the memory where a model is: that of its card, or the system's. Its Total is 0 when it is not known.
