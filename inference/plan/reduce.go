@@ -49,10 +49,16 @@ var ladder = []rung{
 // was changed and why. Steps that cannot help that stage, or change nothing on d, are left out: what is allocated only
 // after the stage is not made smaller for it. It is false when there is nothing left to reduce. Every step takes
 // strictly less of one setting and more of none, so repeating it ends.
+//
+// A vision tower that is off the card runs out of the system's memory: what is on the card is then left as it is.
 func (f *Facts) Reduce(s Settings, d Device, failed Stage) (next Settings, line string, ok bool) {
 	f = f.counted()
 	s = f.Resolve(s)
-	for _, r := range ladder {
+	steps := ladder
+	if f.MMProj != nil && f.towerElsewhere(s, d) && (failed == StageVision || failed == StageEncode) {
+		steps, d = ladder[:1], Device{}
+	}
+	for _, r := range steps {
 		for _, stage := range r.helps {
 			if stage != failed {
 				continue
