@@ -24,8 +24,9 @@ var mayImport = map[string][]string{
 		"galago/inference", "galago/inference/gguf", "galago/inference/plan", "galago/inference/protocol", "galago/inference/vision",
 		fyne, "github.com/adrg/xdg",
 	},
-	"galago/app/chat":   {"galago/inference/vision"},
-	"galago/app/locale": {},
+	"galago/app/chat":       {"galago/inference/vision"},
+	"galago/app/chat/store": {sqlite, "golang.org/x/sys/..."},
+	"galago/app/locale":     {},
 	"galago/ui": {
 		"galago/app/chat", "galago/vram", "galago/assets",
 		fyne, "github.com/yuin/goldmark/...", "golang.org/x/image/...",
@@ -58,8 +59,9 @@ var mayImport = map[string][]string{
 }
 
 const (
-	fyne = "fyne.io/fyne/v2/..."
-	nvml = "github.com/NVIDIA/go-nvml/..."
+	fyne   = "fyne.io/fyne/v2/..."
+	nvml   = "github.com/NVIDIA/go-nvml/..."
+	sqlite = "modernc.org/sqlite/..."
 )
 
 // llama are the modules that reach llama.cpp, or serve nothing else.
@@ -72,6 +74,8 @@ var llama = []string{
 var homes = map[string][]string{
 	fyne: {"galago/app", "galago/ui/...", "galago/e2e/..."},
 	nvml: {"galago/vram"},
+
+	sqlite: {"galago/app/chat/store"},
 }
 
 func init() {
