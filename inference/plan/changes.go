@@ -139,9 +139,16 @@ func (f *Facts) withContext(s Settings, n int) (Settings, bool) {
 	return s, true
 }
 
-// together is the least of what Choose would do that fits, starting from s.
+// together is the least of what Choose would do that fits, starting from s: what is reduced in s stays so.
 func (f *Facts) together(s Settings, d Device, k Known, need uint64) (Change, bool) {
-	for _, c := range f.candidates(Settings{ImageMinTokens: s.ImageMinTokens}, d) {
+	want := Settings{ImageMinTokens: s.ImageMinTokens, VisionCPU: s.VisionCPU}
+	if s.KVType == Q8 {
+		want.KVType = Q8
+	}
+	if f.partial(s, d) {
+		want.GPULayers = s.GPULayers
+	}
+	for _, c := range f.candidates(want, d) {
 		c.Context = min(c.Context, s.Context)
 		if f.factor() > 0 {
 			c.ImageMaxTokens = max(c.ImageMinTokens, min(c.ImageMaxTokens, s.ImageMaxTokens))

@@ -164,6 +164,28 @@ func TestChanges(t *testing.T) {
 	}
 }
 
+// TestChangesGiveNothingBack: what is reduced already is not undone to make room for something else.
+func TestChangesGiveNothingBack(t *testing.T) {
+	two := facts(t, synth.Qwen3VL2B)
+	for _, now := range []Settings{
+		{Context: 32768, KVType: Q8, VisionCPU: true},
+		{Context: 32768, VisionCPU: true, ImageMaxTokens: 64},
+		{Context: 32768, GPULayers: 20},
+		{Context: 32768, GPULayers: 99, KVType: Q8},
+		{Context: 2048, KVType: Q8},
+	} {
+		for gib := 0.5; gib < 8; gib += 0.1 {
+			for _, c := range two.Changes(now, card(gib), Known{}) {
+				s, was := c.Settings, two.Resolve(now)
+				if was.VisionCPU && !s.VisionCPU || was.KVType == Q8 && s.KVType != Q8 || s.Context > was.Context ||
+					s.ImageMaxTokens > was.ImageMaxTokens || s.GPULayers >= 0 && two.onCard(s) > two.onCard(was) {
+					t.Errorf("on %.1f GiB %+v becomes %+v: %s", gib, was, s, c.Text)
+				}
+			}
+		}
+	}
+}
+
 // TestASmallerFileIsOfferedOnce: not for one in four bits.
 func TestASmallerFileIsOfferedOnce(t *testing.T) {
 	two := facts(t, synth.Qwen3VL2B)
