@@ -244,18 +244,46 @@ func (c *Controller) showAttachments() {
 		if a.picture != nil {
 			v.Info, v.Cost = c.info(a), c.cost(a)
 			v.Detail, v.Details = string(a.detail), c.details(a.picture)
+			if !slices.Contains(v.Details, v.Detail) {
+				v.Detail = string(inference.DetailAuto) // with this model it is the same
+			}
 		}
 		list = append(list, v)
 	}
 	c.view.SetAttachments(list)
+	c.showPending()
+}
+
+// showPending tells the gauge what the composer's question will add. A model that loads is on its way into the gauge
+// anyway.
+func (c *Controller) showPending() {
+	if c.status.State == inference.StateLoading || len(c.attachments) == 0 && !c.typed {
+		c.setPending(0)
+		return
+	}
 	c.setPending(c.estimate(c.attachments).Extra)
+}
+
+// sight is how a model looks at pictures.
+type sight struct {
+	model  inference.Model
+	vision protocol.Vision
+}
+
+// seeing is the status with the sight that the model had when it was last loaded.
+func (c *Controller) seeing() inference.Status {
+	s := c.status
+	if s.State != inference.StateReady && s.State != inference.StateBusy && s.Model == c.sight.model {
+		s.Loaded.Vision = c.sight.vision
+	}
+	return s
 }
 
 // info is a picture's size and, where the model's grid is known, the size that the model sees and its cost.
 func (c *Controller) info(a *attachment) string {
 	p := a.picture
 	s := fmt.Sprintf("%d × %d", p.Width, p.Height)
-	grid := inference.DetailGrid(c.status.Loaded.Vision, c.status.Model, a.detail)
+	grid := inference.DetailGrid(c.seeing().Loaded.Vision, c.status.Model, a.detail)
 	if grid.Factor > 0 {
 		w, h := grid.Size(p.Width, p.Height)
 		s += fmt.Sprintf(" → %d × %d · %s tokens", w, h, thousands(grid.Tokens(p.Width, p.Height)))
@@ -266,12 +294,13 @@ func (c *Controller) info(a *attachment) string {
 	return s
 }
 
-// cost is what asking about a picture will take in memory that is not held yet, and in time, as far as that is known.
+// cost is what a picture will take in memory that is not held yet, beside what any question would, and how long it
+// will take, as far as that is known.
 func (c *Controller) cost(a *attachment) string {
 	e := c.estimate([]*attachment{a})
 	var parts []string
-	if e.Extra > 0 {
-		parts = append(parts, "+"+bytesText(e.Extra))
+	if without := c.estimate(nil).Extra; e.Extra > without {
+		parts = append(parts, "+"+bytesText(e.Extra-without))
 	}
 	if e.Time >= 50*time.Millisecond {
 		parts = append(parts, "about "+seconds(float64(e.Time.Milliseconds())))
@@ -287,13 +316,13 @@ func (c *Controller) estimate(list []*attachment) inference.Estimate {
 			m.Images = append(m.Images, inference.Image{Picture: a.picture, Detail: a.detail})
 		}
 	}
-	return c.status.Estimate(inference.Request{Messages: []inference.Message{m}}, plan.Device{})
+	return c.seeing().Estimate(inference.Request{Messages: []inference.Message{m}}, plan.Device{})
 }
 
 // details are those among which there is a choice for a picture: a small picture looks the same at all of them.
 func (c *Controller) details(p *vision.Picture) []string {
 	tokens := func(d inference.Detail) int {
-		return inference.DetailGrid(c.status.Loaded.Vision, c.status.Model, d).Tokens(p.Width, p.Height)
+		return inference.DetailGrid(c.seeing().Loaded.Vision, c.status.Model, d).Tokens(p.Width, p.Height)
 	}
 	list := []string{string(inference.DetailAuto)}
 	if tokens(inference.DetailLow) < tokens(inference.DetailAuto) {

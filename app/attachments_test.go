@@ -16,8 +16,12 @@ import (
 	"time"
 
 	"galago/inference"
+	"galago/inference/gguf"
+	"galago/inference/plan"
 	"galago/inference/protocol"
 	"galago/inference/vision"
+	"galago/ui"
+	"galago/vram"
 )
 
 func TestPicturesKeepTheirOrder(t *testing.T) {
@@ -256,6 +260,83 @@ func TestWhatAPictureCostsFollowsTheModel(t *testing.T) {
 	b.tell(b.ready())
 	if b.view.attachments[0].Problem != nil {
 		t.Error("the problem stays although the model can see")
+	}
+}
+
+// unloaded is the built-in model after Unload: it would take 1,000 MiB.
+func (b *bench) unloaded() inference.Status {
+	s := b.inState(inference.StateUnloaded)
+	s.Loaded, s.PID = protocol.Loaded{}, 0
+	s.Facts = &plan.Facts{Model: &gguf.File{}, MMProj: &gguf.File{}}
+	s.Known = plan.Known{Encode: 200 << 20, EncodeTokens: 1000}
+	s.Budget.Lines = []vram.Line{{Part: vram.PartWeights, Bytes: 1000 << 20}}
+	return s
+}
+
+// A picture tells what it costs, and how closely it is looked at can be chosen, also while the model is unloaded.
+func TestPicturesAreKnownWhileTheModelIsUnloaded(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.AttachImage("a.png", pngOf(t, 1400, 1000))
+	b.attached()
+	loaded := b.view.attachments[0]
+	b.tell(b.unloaded())
+	a := b.view.attachments[0]
+	if a.Info != loaded.Info || !slices.Equal(a.Details, loaded.Details) || len(a.Details) != 3 {
+		t.Errorf("unloaded: %+v, loaded: %+v", a, loaded)
+	}
+	if !strings.HasPrefix(a.Cost, "+") || strings.Contains(a.Cost, "GiB") || strings.HasPrefix(a.Cost, "+1") {
+		t.Errorf("the picture costs %q: the model is not its own", a.Cost)
+	}
+	other := b.unloaded()
+	other.Model.Path = "/other.gguf"
+	b.tell(other)
+	if a := b.view.attachments[0]; len(a.Details) != 1 {
+		t.Errorf("of a model that was never loaded: %+v", a)
+	}
+}
+
+// A detail that makes no difference with the model that is open is shown as what it is.
+func TestDetailThatMakesNoDifference(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.AttachImage("a.png", pngOf(t, 1400, 1000))
+	b.attached()
+	b.Detail(b.view.attachments[0].ID, "high")
+	small := b.ready()
+	small.Loaded.Vision.MaxTokens = 500
+	b.tell(small)
+	if a := b.view.attachments[0]; a.Detail != "" || slices.Contains(a.Details, "high") {
+		t.Errorf("%q of %q", a.Detail, a.Details)
+	}
+}
+
+// The gauge tells what a question will add only when there is one, and not beside a model that loads for it.
+func TestWhatIsPendingBelongsToAQuestion(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	b.showReading(vram.Reading{Missing: "No driver.", Resident: 10 << 20, System: 8000 << 20})
+	pending := func() bool {
+		return slices.ContainsFunc(b.view.gauge.Segments, func(s ui.Segment) bool { return s.Kind == ui.SegmentPending })
+	}
+	b.tell(b.unloaded())
+	if pending() {
+		t.Error("an empty composer adds something")
+	}
+	b.Edited(" What?")
+	if !pending() {
+		t.Error("a question adds nothing, and the model is not there")
+	}
+	loading := b.unloaded()
+	loading.State = inference.StateLoading
+	b.tell(loading)
+	if pending() {
+		t.Error("a model that loads is counted twice")
+	}
+	b.tell(b.unloaded())
+	b.Edited("")
+	if pending() {
+		t.Error("a question that was taken back adds something")
 	}
 }
 

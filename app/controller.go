@@ -37,6 +37,7 @@ type Controller struct {
 	attachments []*attachment
 	sending     string // question that waits for its pictures to be read; empty for none
 	edited      bool   // the composer holds something else than it by now
+	typed       bool   // the composer holds text
 
 	waiting []question // in order, not yet submitted
 	held    bool       // the engine is gone: what waits goes on when it is back, or when the person asks for something
@@ -50,7 +51,8 @@ type Controller struct {
 	banner    *ui.Banner  // as the window has it
 
 	status inference.Status
-	look   look // beside status and settings, what the gauge is made of
+	sight  sight // how the model looks at pictures, also while it is unloaded
+	look   look  // beside status and settings, what the gauge is made of
 	peak   uint64
 	gauge  ui.Gauge        // as the window has it
 	memory []ui.MemoryItem // as the window has it
@@ -183,8 +185,13 @@ func (c *Controller) Send(text string) {
 
 // Edited hears what the composer holds. What is typed while a question waits for its pictures outlasts it.
 func (c *Controller) Edited(text string) {
+	text = strings.TrimSpace(text)
 	if c.sending != "" {
-		c.edited = strings.TrimSpace(text) != c.sending
+		c.edited = text != c.sending
+	}
+	if typed := text != ""; typed != c.typed {
+		c.typed = typed
+		c.showPending()
 	}
 }
 

@@ -28,27 +28,33 @@ type look struct {
 // showReading takes a look at memory.
 func (c *Controller) showReading(r vram.Reading) {
 	c.look.reading = r
-	d := c.gaugeData()
-	u := d.use()
-	if u.memory != c.look.memory {
-		c.look.memory, c.look.history, c.peak = u.memory, history{}, 0
-	}
+	u := c.gaugeData().use()
+	c.follow(u.memory)
 	if r.Stale == "" && u.total > 0 {
 		c.look.history.add(ui.HistoryPoint{At: r.Time, Used: u.used, Ours: u.ours})
 	}
 	c.showGauge()
 	c.showMemory()
-	c.view.SetPanel(d.panel(c.peak, c.look.history.list()))
 }
 
-// showGauge draws the gauge anew if anything in it changed.
+// follow begins peak and history anew when they are of another memory.
+func (c *Controller) follow(memory string) {
+	if memory != c.look.memory {
+		c.look.memory, c.look.history, c.peak = memory, history{}, 0
+	}
+}
+
+// showGauge draws the gauge anew if anything in it changed, and tells the panel, which draws only while it is open.
 func (c *Controller) showGauge() {
 	if c.look.engine != c.status.PID {
 		c.look.engine, c.look.filled = c.status.PID, 0
 	}
-	g := c.gaugeData().gauge()
+	d := c.gaugeData()
+	c.follow(d.use().memory)
+	g := d.gauge()
 	c.peak = max(c.peak, g.Used)
 	g.Peak = c.peak
+	c.view.SetPanel(d.panel(c.peak, c.look.history.list()))
 	if reflect.DeepEqual(g, c.gauge) {
 		return
 	}

@@ -144,6 +144,7 @@ func (c *Controller) ChooseGPU(uuid string) {
 	c.settings.GPU = uuid
 	c.keepSettings()
 	c.open(c.opened)
+	c.showGauge()
 }
 
 // choices are the ways out of a turn that failed.

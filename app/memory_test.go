@@ -216,3 +216,21 @@ func TestAWayOutOfAnEarlierModel(t *testing.T) {
 		t.Errorf("open is %+v with the manifest of %q, remembered %q", b.opened, b.manifest.Model, b.Controller.settings.Model)
 	}
 }
+
+// A load that is reduced before anything was asked has no conversation to say so in.
+func TestAReductionWithoutAQuestionIsTold(t *testing.T) {
+	b := newBench(t)
+	reduced := b.inState(inference.StateLoading)
+	reduced.Reduced = []string{"The vision tower is on the CPU now."}
+	b.tell(reduced)
+	if got := b.view.note(); got != reduced.Reduced[0] {
+		t.Errorf("%q", got)
+	}
+	b.tell(b.ready())
+	b.Send("one")
+	b.view.notes = nil
+	b.tell(reduced)
+	if got := b.view.note(); got != "" {
+		t.Errorf("what the conversation says comes twice: %q", got)
+	}
+}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -198,13 +199,19 @@ func sameStart(a, b string) int {
 
 // showStatus takes the service's news.
 func (c *Controller) showStatus(s inference.Status) {
-	changed := c.status.Loaded.Vision != s.Loaded.Vision || c.status.State != s.State ||
-		c.status.Speed != s.Speed || !slices.Equal(c.status.Memory, s.Memory)
+	changed := c.status.Model != s.Model || c.status.Loaded.Vision != s.Loaded.Vision || c.status.State != s.State ||
+		c.status.Speed != s.Speed || !slices.Equal(c.status.Memory, s.Memory) || !reflect.DeepEqual(c.status.Known, s.Known)
 	if s.Err != nil && s.Err != c.status.Err {
 		c.notice = nil // there is graver news
 	}
+	if n := len(s.Reduced); n > len(c.status.Reduced) && c.active == nil {
+		c.view.Notify(s.Reduced[n-1]) // no question hears of it
+	}
 	cost := c.status.FreeCost
 	c.status = s
+	if s.State == inference.StateReady || s.State == inference.StateBusy {
+		c.sight = sight{s.Model, s.Loaded.Vision}
+	}
 	if s.FreeCost != cost {
 		c.showSettings()
 	}

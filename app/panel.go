@@ -177,7 +177,7 @@ func (d gaugeData) cardRows(u use) []ui.PanelRow {
 	}
 	if c := u.card; c != nil {
 		if c.Utilization >= 0 {
-			add("Utilization", fmt.Sprintf("%d %%", c.Utilization), "")
+			add("Utilisation", fmt.Sprintf("%d %%", c.Utilization), "")
 		}
 		if c.Temperature >= 0 {
 			add("Temperature", fmt.Sprintf("%d °C", c.Temperature), "")

@@ -62,7 +62,7 @@ func TestPanelOfACard(t *testing.T) {
 		"Free = 2,349 MiB [the plan leaves 128 MiB of it alone, for safety]",
 		"In use = 3,650 MiB of 6,000 MiB",
 		"Peak = 3,900 MiB [since memory was last given back]",
-		"Utilization = 37 %",
+		"Utilisation = 37 %",
 		"Temperature = 61 °C",
 		"Power = 55 of 75 W",
 		"Engine in system memory = 700 MiB [beside the card]",
@@ -126,7 +126,7 @@ func TestPanelOfACardWithTheEngineOnTheCPU(t *testing.T) {
 		"Free = 4,999 MiB",
 		"In use = 1,000 MiB of 6,000 MiB",
 		"Peak = 1,000 MiB [since memory was last given back]",
-		"Utilization = 37 %",
+		"Utilisation = 37 %",
 		"Temperature = 61 °C",
 		"Power = 55 of 75 W",
 		"Engine in system memory = 1,900 MiB [it computes on the CPU]",
@@ -210,5 +210,25 @@ func TestHistoryIsOfOneMemory(t *testing.T) {
 	}
 	if first[0].Used != 100*mib {
 		t.Error("the window's points were changed")
+	}
+}
+
+// A card is followed at once when it is chosen: no new reading comes from cards that idle.
+func TestPanelFollowsTheChosenCard(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	other := card(50)
+	other.UUID, other.Name = "GPU-b", "Other"
+	b.showReading(vram.Reading{Time: time.Unix(1, 0), GPUs: []vram.GPU{card(3000), other}})
+	b.ChooseGPU("GPU-b")
+	p, g := b.view.panel, b.view.gauge
+	if p.Title != "Other" || len(p.Cards) != 2 || p.Cards[0].Chosen || !p.Cards[1].Chosen || len(p.History) != 0 {
+		t.Errorf("the panel is %+v", p)
+	}
+	if g.Name != "Other" || g.Peak != 50*mib {
+		t.Errorf("the gauge is of %q with a peak of %d MiB", g.Name, g.Peak/mib)
+	}
+	if opened := b.client.opened[len(b.client.opened)-1]; opened.GPU != "GPU-b" {
+		t.Errorf("opened %+v", opened)
 	}
 }
