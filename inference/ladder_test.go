@@ -368,6 +368,7 @@ func TestPlanIsTold(t *testing.T) {
 			if len(loads) != 1 || loads[0].Context != 4096 || loads[0].Calibrate != calibrate {
 				t.Errorf("loaded with %+v, want calibration: %v", loads, calibrate)
 			}
+			synctest.Wait() // until what was measured is kept
 			st := statusOf(s)
 			if st.Facts != facts || st.Settings.Context != 4096 || !st.Device.GPU() || st.Known.Planned == nil || st.Budget.Need() == 0 || st.Memory == nil {
 				t.Errorf("%+v", st)
