@@ -18,10 +18,11 @@ import (
 // look is what the gauge and its panel know beside the service's status and the settings.
 type look struct {
 	reading vram.Reading
-	engine  int    // PID of the engine that filled is of
-	filled  int    // tokens in its KV cache
-	pending uint64 // bytes that the composer's question will add
-	memory  string // which memory peak and history are of
+	engine  int       // PID of the engine that filled is of
+	filled  int       // tokens in its KV cache
+	pending uint64    // bytes that the composer's question will add
+	memory  string    // which memory peak and history are of
+	given   time.Time // when memory was given back; zero once a later reading has shown it
 	history history
 }
 
@@ -30,6 +31,9 @@ func (c *Controller) showReading(r vram.Reading) {
 	c.look.reading = r
 	u := c.gaugeData().use()
 	c.follow(u.memory)
+	if !c.look.given.IsZero() && r.Time.After(c.look.given) {
+		c.look.given, c.peak = time.Time{}, 0
+	}
 	if r.Stale == "" && u.total > 0 {
 		c.look.history.add(ui.HistoryPoint{At: r.Time, Used: u.used, Ours: u.ours})
 	}
@@ -62,9 +66,10 @@ func (c *Controller) showGauge() {
 	c.view.SetGauge(g)
 }
 
-// resetPeak begins the peak anew, after memory was given back.
+// resetPeak begins the peak anew, after memory was given back: now, and again with the first reading that was taken
+// after that.
 func (c *Controller) resetPeak() {
-	c.peak = 0
+	c.peak, c.look.given = 0, time.Now()
 	c.showGauge()
 }
 

@@ -320,6 +320,26 @@ func TestGaugeIsDrawnOnChangeOnly(t *testing.T) {
 	}
 }
 
+// What is shown when memory is given back was read before that. Its peak must not outlast the next reading.
+func TestPeakBeginsAnewWhenMemoryIsGivenBack(t *testing.T) {
+	b := newBench(t)
+	b.tell(b.ready())
+	at := func(when time.Time, used uint64) vram.Reading {
+		return vram.Reading{Time: when, GPUs: []vram.GPU{card(used)}}
+	}
+	b.showReading(at(time.Now(), 4000))
+	b.tell(b.inState(inference.StateUnloaded))
+	b.showReading(at(time.Now().Add(-time.Minute), 4100)) // was under way
+	if g := b.view.gauge; g.Peak != 4100*mib {
+		t.Errorf("before it is seen: %d MiB", g.Peak/mib)
+	}
+	b.showReading(at(time.Now().Add(time.Second), 300))
+	b.showReading(at(time.Now().Add(2*time.Second), 200))
+	if g := b.view.gauge; g.Used != 200*mib || g.Peak != 300*mib {
+		t.Errorf("used %d, peak %d MiB", g.Used/mib, g.Peak/mib)
+	}
+}
+
 func TestFilledCacheIsOfOneEngine(t *testing.T) {
 	b := newBench(t)
 	s := b.ready()

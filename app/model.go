@@ -208,7 +208,11 @@ func (c *Controller) showStatus(s inference.Status) {
 		c.view.Notify(s.Reduced[n-1]) // no question hears of it
 	}
 	cost := c.status.FreeCost
+	unloaded := s.State == inference.StateUnloaded && c.status.State != s.State
 	c.status = s
+	if unloaded { // also by itself, after a while without questions
+		c.resetPeak()
+	}
 	if s.State == inference.StateReady || s.State == inference.StateBusy {
 		c.sight = sight{s.Model, s.Loaded.Vision}
 	}
