@@ -63,20 +63,19 @@ func TestCardThatNobodyCanAsk(t *testing.T) {
 // What a card has before and after is what Unload tells.
 func TestUnloadFromACard(t *testing.T) {
 	model, facts := synthModel(t)
-	card := &cards{}
-	card.free.Store(6 << 30)
-	o := Options{Device: card.read, check: func(Model) (*plan.Facts, *Error) { return facts, nil }}
+	o := Options{check: func(Model) (*plan.Facts, *Error) { return facts, nil }}
+	o.Device = func(_ string, pid int) (plan.Device, uint64, bool) {
+		free := uint64(6 << 30)
+		if pid != 0 { // the engine lives
+			free = 5 << 30
+		}
+		return plan.Device{Name: "RTX", UUID: "GPU-1", Total: 8 << 30, Free: free}, 0, true
+	}
 	bubble(t, o, []string{"card"}, func(t *testing.T, s *Service) {
 		s.Open(model)
 		if _, err := WaitReady(t.Context(), s); err != nil {
 			t.Fatal(err)
 		}
-		card.free.Store(5 << 30)
-		s.Watch(func(st Status) {
-			if st.PID == 0 {
-				card.free.Store(6 << 30)
-			}
-		})
 		if c, err := s.Unload(t.Context()); err != nil || c.Before != 3<<30 || c.After != 2<<30 || c.Device != "RTX" {
 			t.Errorf("%+v %v", c, err)
 		}
