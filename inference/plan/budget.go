@@ -52,7 +52,7 @@ func (f *Facts) engine(s Settings, d Device, k Known, add func(vram.Part, uint64
 	add(vram.PartWeights, n.weights, n.from, "%s", f.weightsNote(s, d))
 	add(vram.PartVision, f.visionWeights(s, d), vram.Header, "%s, all of it", projector(f))
 	held, layers := f.onDevice(s, d), 0
-	for i := range f.layers() {
+	for i := range f.Layers() {
 		if held(i) {
 			layers++
 		}
@@ -96,11 +96,11 @@ func projector(f *Facts) string {
 func (f *Facts) weightsNote(s Settings, d Device) string {
 	switch {
 	case !d.GPU():
-		return fmt.Sprintf("%d layers, the file's pages", f.layers())
+		return fmt.Sprintf("%d layers, the file's pages", f.Layers())
 	case f.partial(s, d):
-		return fmt.Sprintf("%d of %d layers, the output counted as one", s.GPULayers, f.layers()+1)
+		return fmt.Sprintf("%d of %d layers, the output counted as one", s.GPULayers, f.Layers()+1)
 	}
-	return fmt.Sprintf("%d layers and the output", f.layers())
+	return fmt.Sprintf("%d layers and the output", f.Layers())
 }
 
 // figures are the language model's buffers.

@@ -110,7 +110,7 @@ func (f *Facts) kinds(s Settings, d Device) [][]Change {
 		for n := f.onCard(s) - 1; n > 0; n-- {
 			c := s
 			c.GPULayers = n
-			layers = append(layers, Change{Settings: c, Text: fmt.Sprintf("Compute %d of %d layers on the card and the rest on the CPU; answers are slower.", n, f.layers()+1)})
+			layers = append(layers, Change{Settings: c, Text: fmt.Sprintf("Compute %d of %d layers on the card and the rest on the CPU; answers are slower.", n, f.Layers()+1)})
 		}
 		c := s
 		c.GPULayers, c.VisionCPU = -1, true
@@ -122,9 +122,9 @@ func (f *Facts) kinds(s Settings, d Device) [][]Change {
 // onCard is how many layers are on the card, the output included.
 func (f *Facts) onCard(s Settings) int {
 	if s.GPULayers == 0 {
-		return f.layers() + 1
+		return f.Layers() + 1
 	}
-	return max(0, min(s.GPULayers, f.layers()+1))
+	return max(0, min(s.GPULayers, f.Layers()+1))
 }
 
 // withContext is s with a smaller context, of which pictures take half at most.
@@ -178,7 +178,7 @@ func (f *Facts) describe(a, b Settings) string {
 		add("pictures on the CPU")
 	}
 	if b.GPULayers != a.GPULayers && b.GPULayers > 0 {
-		add("%d of %d layers on the card", b.GPULayers, f.layers()+1)
+		add("%d of %d layers on the card", b.GPULayers, f.Layers()+1)
 	}
 	if b.GPULayers < 0 && a.GPULayers >= 0 {
 		add("everything on the CPU")

@@ -18,7 +18,8 @@ const (
 	// cpuContext is the largest context that is chosen without a card: reading a longer prompt takes minutes there, and
 	// what the cache takes is missing elsewhere.
 	cpuContext = 8192
-	// cpuPicture is the most tokens that are chosen for a picture when the CPU reads it: time grows with their square.
+	// cpuPicture is the most tokens that are chosen for a picture when the CPU reads it because the card has no room: time
+	// grows with their square. Without a card it is defaultPicture, as what the worker takes by itself.
 	cpuPicture = 1024
 )
 
@@ -40,7 +41,7 @@ func (f *Facts) Choose(want Settings, d Device, k Known) (Settings, vram.Budget)
 
 // candidates are what Choose tries, the fullest first. All their fields are given.
 func (f *Facts) candidates(want Settings, d Device) []Settings {
-	if !d.GPU() {
+	if !d.GPU() || want.GPULayers < 0 {
 		return f.downTo(want, cpuContext, defaultPicture)
 	}
 	list := f.downTo(want, contexts[0], gguf.MaxImageTokens)
@@ -53,7 +54,7 @@ func (f *Facts) candidates(want Settings, d Device) []Settings {
 		return list
 	}
 	least := list[len(list)-1]
-	for n := f.layers(); n > 0; n-- {
+	for n := f.Layers(); n > 0; n-- {
 		least.GPULayers = n
 		list = append(list, least)
 	}

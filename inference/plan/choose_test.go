@@ -62,6 +62,7 @@ func TestChoose(t *testing.T) {
 		{"4B, 4 GiB", four, Settings{}, card(4), Settings{Context: 2048, KVType: Q8, GPULayers: 27, VisionCPU: true, ImageMinTokens: 8, ImageMaxTokens: 512}},
 		{"no room at all", two, Settings{}, card(0.5), Settings{Context: 8192, KVType: F16, GPULayers: -1, VisionCPU: true, ImageMinTokens: 8, ImageMaxTokens: 1024}},
 		{"system memory", two, Settings{}, system, full(8192, 2048)},
+		{"nothing on the card", two, Settings{GPULayers: -1}, card(8), Settings{Context: 8192, KVType: F16, GPULayers: -1, ImageMinTokens: 8, ImageMaxTokens: 2048}},
 		{"the built-in model", demo, Settings{Context: 2048, ImageMinTokens: 48, ImageMaxTokens: 80}, system, Settings{Context: 2048, KVType: F16, ImageMinTokens: 48, ImageMaxTokens: 80}},
 		{"the built-in model on a card", demo, Settings{Context: 2048, ImageMinTokens: 48, ImageMaxTokens: 80}, card(4), Settings{Context: 2048, KVType: F16, ImageMinTokens: 48, ImageMaxTokens: 80}},
 		{"the built-in model, nothing given", demo, Settings{}, card(4), full(2048, 1024)},

@@ -77,7 +77,7 @@ func (f *Facts) counted() *Facts {
 }
 
 func (f *Facts) countModel() {
-	c, n := f.counts, f.layers()
+	c, n := f.counts, f.Layers()
 	c.layer = make([]layer, n+1)
 	tied, embeddings := true, gguf.Tensor{}
 	for t := range f.tensors() {

@@ -54,13 +54,17 @@ func (h *header) tensor(name string) *header {
 
 func (h *header) write(t testing.TB, name string) string {
 	t.Helper()
-	b := binary.LittleEndian.AppendUint64([]byte("GGUF\x03\x00\x00\x00"), h.nTensors)
-	b = append(append(binary.LittleEndian.AppendUint64(b, h.nPairs), h.pairs...), h.infos...)
 	path := filepath.Join(t.TempDir(), name)
-	if err := os.WriteFile(path, append(b, make([]byte, h.data+64)...), 0o600); err != nil {
+	if err := os.WriteFile(path, h.bytes(), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	return path
+}
+
+func (h *header) bytes() []byte {
+	b := binary.LittleEndian.AppendUint64([]byte("GGUF\x03\x00\x00\x00"), h.nTensors)
+	b = append(append(binary.LittleEndian.AppendUint64(b, h.nPairs), h.pairs...), h.infos...)
+	return append(b, make([]byte, h.data+64)...)
 }
 
 func language() *header {
@@ -214,4 +218,33 @@ func TestPartsWithoutNames(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+}
+
+// FuzzFacts: whatever two files hold that can be read as headers, the planner comes to an end.
+func FuzzFacts(f *testing.F) {
+	m, p := language(), tower()
+	for i, key := range modelKeys {
+		m.num("qwen3vl."+key, uint64(i+1)<<i)
+	}
+	for _, key := range towerKeys {
+		p.num("clip.vision."+key, 64)
+	}
+	f.Add(m.bytes(), p.bytes(), 0, 0)
+	f.Add(m.bytes(), p.bytes(), 4096, 2)
+	dir := f.TempDir()
+	f.Fuzz(func(t *testing.T, model, mmproj []byte, context, layers int) {
+		a, b := filepath.Join(dir, "m.gguf"), filepath.Join(dir, "mmproj.gguf")
+		for path, data := range map[string][]byte{a: model, b: mmproj} {
+			if err := os.WriteFile(path, data, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		facts, err := Read(a, b)
+		if err != nil {
+			facts, err = Read(a, "")
+		}
+		if err == nil {
+			everything(t, facts, Settings{Context: context, GPULayers: layers}, card(1), Known{})
+		}
+	})
 }

@@ -113,7 +113,7 @@ func fewerLayers(f *Facts, s Settings, d Device) (Settings, string, bool) {
 	if !d.GPU() || s.GPULayers < 0 {
 		return s, "", false
 	}
-	all := f.layers() + 1
+	all := f.Layers() + 1
 	n := f.onCard(s)
 	n -= (all + 2) / 3
 	if n < max(1, all/4) {

@@ -85,7 +85,7 @@ func (f *Facts) perLayer(name string, layer int) uint64 {
 // most is the largest of a number that may be given for each layer apart.
 func (f *Facts) most(name string) uint64 {
 	n := uint64(0)
-	for i := range max(1, f.layers()) {
+	for i := range max(1, f.Layers()) {
 		n = max(n, f.perLayer(name, i))
 	}
 	return n
@@ -94,8 +94,8 @@ func (f *Facts) most(name string) uint64 {
 // trained is the context that the model was trained for, 0 if it does not say.
 func (f *Facts) trained() int { return int(f.key("context_length")) }
 
-// layers is the model's repeating layers, at most as many as llama.cpp takes (LLAMA_MAX_LAYERS), whatever a header claims.
-func (f *Facts) layers() int { return int(min(f.key("block_count"), 512)) }
+// Layers is the model's repeating layers, at most as many as llama.cpp takes (LLAMA_MAX_LAYERS), whatever a header claims.
+func (f *Facts) Layers() int { return int(min(f.key("block_count"), 512)) }
 
 // canQ8 reports whether heads can be written in blocks of q8_0, which llama.cpp demands.
 func (f *Facts) canQ8() bool {
@@ -126,7 +126,7 @@ func (f *Facts) KVBytes(s Settings) uint64 {
 
 func (f *Facts) kvBytes(s Settings, held func(layer int) bool) uint64 {
 	n := uint64(0)
-	for i := range f.layers() {
+	for i := range f.Layers() {
 		if held(i) {
 			n += times(s.cells(), s.row(f.counts.layer[i].kvKeys)+s.row(f.counts.layer[i].kvVals))
 		}
@@ -141,16 +141,16 @@ func (f *Facts) onDevice(s Settings, d Device) func(layer int) bool {
 	switch {
 	case !d.GPU() || s.GPULayers == 0:
 	case s.GPULayers < 0:
-		first = f.layers() + 1
+		first = f.Layers() + 1
 	default:
-		first = f.layers() + 1 - s.GPULayers
+		first = f.Layers() + 1 - s.GPULayers
 	}
 	return func(layer int) bool { return layer >= first }
 }
 
 // partial reports whether some layers are on the card and some are not.
 func (f *Facts) partial(s Settings, d Device) bool {
-	return d.GPU() && s.GPULayers > 0 && s.GPULayers <= f.layers()
+	return d.GPU() && s.GPULayers > 0 && s.GPULayers <= f.Layers()
 }
 
 // weights is the bytes of the model's tensors on d.
@@ -171,7 +171,7 @@ func (f *Facts) weights(s Settings, d Device) uint64 {
 // layerWeights is the bytes of the largest repeating layer.
 func (f *Facts) layerWeights() uint64 {
 	most := uint64(0)
-	for _, l := range f.counts.layer[:f.layers()] {
+	for _, l := range f.counts.layer[:f.Layers()] {
 		most = max(most, l.bytes)
 	}
 	return most
