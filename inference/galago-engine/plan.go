@@ -207,7 +207,7 @@ func makePlan(facts *plan.Facts, model inference.Model, o planOptions) planResul
 	r := planResult{
 		Model: facts.Model.Name(), Settings: s, Budget: b, Need: b.Need(), Fits: b.Fits(), Missing: b.Missing(),
 		card:   d.GPU(),
-		layers: int(facts.Model.Uint(facts.Model.Architecture() + ".block_count")),
+		layers: facts.Layers(),
 	}
 	if r.freeFrom = string(vram.Measured); d.UUID == imagined {
 		r.freeFrom = "given"
