@@ -63,9 +63,11 @@ var unchecked atomic.Bool
 // trusting runs f, which is libmtmd's, and counts those lines as last words while it runs.
 func trusting(f func()) {
 	unchecked.Store(true)
+	defer func() { // also after a panic, which ends the request but not the worker
+		unchecked.Store(false)
+		lastWords.takeBack()
+	}()
 	f()
-	unchecked.Store(false)
-	lastWords.takeBack()
 }
 
 func isLost(text string) bool {

@@ -35,8 +35,8 @@ const (
 	KindCleared   Kind = 72 // Cleared
 	KindLastWords Kind = 73 // LastWords: ggml is about to abort the process; why
 	KindCounted   Kind = 74 // Counted
+	KindAlive     Kind = 75 // Alive: once a second, from a goroutine of its own, while a Load, Plan, Ask, Clear or Count is worked on
 	KindPlanned   Kind = 76 // Planned
-	KindAlive     Kind = 75 // Alive: once a second, from a goroutine of its own, while a Load, Ask, Clear or Count is worked on
 )
 
 // Hello is the worker's first frame.
