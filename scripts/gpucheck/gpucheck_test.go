@@ -144,7 +144,7 @@ func TestVerdict(t *testing.T) {
 }
 
 func TestRunRefuses(t *testing.T) {
-	for _, args := range [][]string{nil, {"write"}, {"write", t.TempDir(), "Llama"}, {"measure", "--cards", "six", "Tiny"}, {"measure", "Llama"}} {
+	for _, args := range [][]string{nil, {"write"}, {"write", t.TempDir(), "Llama"}, {"measure", "--cards", "six", "Tiny"}, {"measure", "Llama"}, {"measure", "--cards", "4"}} {
 		if err := run(context.Background(), args, io.Discard, io.Discard); err == nil {
 			t.Errorf("%q is accepted", args)
 		}

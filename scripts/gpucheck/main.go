@@ -84,6 +84,9 @@ func measureAll(ctx context.Context, args []string, out, errOut io.Writer) error
 	if err := f.Parse(args); err != nil {
 		return err
 	}
+	if f.NArg() == 0 {
+		return errors.New("measure needs the name of a model")
+	}
 	where, meter := findPlace()
 	var results []result
 	for _, text := range strings.Split(*sizes, ",") {
