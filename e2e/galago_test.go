@@ -329,11 +329,12 @@ func TestMemoryThatRunsOutIsToldAndSurvived(t *testing.T) {
 	g := start(t, options{slow: true})
 	g.attach(save(t, "circle.png", circle(red)))
 	turn := g.ask(askMuch)
-	g.ask("what waits")
+	waiting := g.ask("what waits")
 	e := g.answered(turn)
 	if e.Answer != answerOf(askMuch) || len(e.Notices) == 0 || !says(e.Notices[0], "q8_0") {
 		t.Errorf("answered %q with the notices %q", e.Answer, e.Notices)
 	}
+	g.wantSlow(waiting)
 	g.shot("ladder")
 	g.wantSlow(g.ask("what comes later"))
 }

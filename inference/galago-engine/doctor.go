@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"galago/assets"
+	"galago/inference"
 	"galago/inference/llama"
 	"galago/inference/protocol"
 	"galago/vram"
@@ -164,6 +165,9 @@ func greet() (protocol.Hello, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, self(), "worker")
+	inference.AsWorker(cmd)
+	runtime.LockOSThread() // the worker ends with the thread that started it
+	defer runtime.UnlockOSThread()
 	var words strings.Builder
 	cmd.Stderr = &words
 	stdin, err1 := cmd.StdinPipe()
