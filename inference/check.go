@@ -19,17 +19,21 @@ func checkFiles(m Model) (*plan.Facts, *Error) {
 		return nil, errorf(protocol.CodeModelInvalid, opLoad, "%w",
 			&gguf.Error{Kind: gguf.ErrMismatch, Name: filepath.Base(m.Path), Msg: filepath.Base(m.Path) + " " + said})
 	}
-	if m.MMProj == "" {
-		return &plan.Facts{Model: model}, nil
+	var mmproj *gguf.File
+	if m.MMProj != "" {
+		mmproj, err = gguf.Read(m.MMProj)
+		if err == nil && model.Kind() == gguf.KindModel {
+			err = gguf.MatchMMProj(model, mmproj)
+		}
+		if err != nil {
+			return nil, &Error{Code: protocol.CodeMMProjInvalid, Op: opLoad, Err: err}
+		}
 	}
-	mmproj, err := gguf.Read(m.MMProj)
-	if err == nil && model.Kind() == gguf.KindModel {
-		err = gguf.MatchMMProj(model, mmproj)
-	}
+	facts, err := plan.Of(model, mmproj)
 	if err != nil {
-		return nil, &Error{Code: protocol.CodeMMProjInvalid, Op: opLoad, Err: err}
+		return nil, &Error{Code: protocol.CodeModelInvalid, Op: opLoad, Err: err}
 	}
-	return &plan.Facts{Model: model, MMProj: mmproj}, nil
+	return facts, nil
 }
 
 // notAModel says why a sound GGUF file cannot answer, or nothing. llama.cpp finds the other parts of a model that is

@@ -166,8 +166,14 @@ func (s *Service) choose(c *child) {
 	} else {
 		p.settings, p.budget = facts.Choose(want(s.model), p.device, p.known)
 		if p.settings.GPULayers < 0 && p.device.GPU() {
+			// Planned anew: what suits a card, such as a large picture, takes minutes on a CPU.
+			alone := want(s.model)
+			alone.GPULayers = -1
 			p.device = s.survey.system
-			p.budget = facts.Budget(p.settings, p.device, p.known)
+			p.settings, p.budget = facts.Resolve(alone), vram.Budget{}
+			if p.device.Total > 0 {
+				p.settings, p.budget = facts.Choose(alone, p.device, plan.Known{})
+			}
 		}
 	}
 	if s.ladder.at == nil || s.ladder.recovered(p.budget) {
