@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql"
 	"slices"
@@ -25,7 +26,7 @@ type Part struct {
 // The limits of what is looked for.
 const (
 	maxQuery = 1000 // bytes
-	maxWords = 32
+	maxWords = 16
 )
 
 // match turns what a person types into a query of the search index: all words, each of which may go on. Quotes make
@@ -81,28 +82,20 @@ func (s *Store) searchAt(ctx context.Context, m string, limit int) ([]Hit, error
 		return nil, err
 	}
 	var hits []Hit
-	for id, turn := range turns {
-		hits = append(hits, Hit{Summary: Summary{ID: id}, Turn: turn})
-	}
-	for id, title := range titles {
+	for id := range titles {
 		if _, both := turns[id]; !both {
-			hits = append(hits, Hit{Summary: Summary{ID: id}, Title: title})
+			turns[id] = 0
 		}
 	}
-	for i := range hits {
-		h := &hits[i]
-		if h.Summary, err = scanSummary(tx.QueryRowContext(ctx, selectSummary+"WHERE c.id = ?", h.Summary.ID).Scan); err != nil {
+	for id, turn := range turns {
+		c, err := scanSummary(tx.QueryRowContext(ctx, selectSummary+"WHERE c.id = ?", id).Scan)
+		if err != nil {
 			return nil, err
 		}
-		if h.Title = titles[h.Summary.ID]; h.Title == nil && h.Summary.Title != "" {
-			h.Title = []Part{{Text: h.Summary.Title}}
-		}
+		hits = append(hits, Hit{Summary: c, Turn: turn})
 	}
 	slices.SortFunc(hits, func(a, b Hit) int {
-		if c := b.Summary.Updated.Compare(a.Summary.Updated); c != 0 {
-			return c
-		}
-		return int(b.Summary.ID - a.Summary.ID)
+		return cmp.Or(b.Summary.Updated.Compare(a.Summary.Updated), cmp.Compare(b.Summary.ID, a.Summary.ID))
 	})
 	hits = hits[:min(len(hits), limit)]
 	return hits, addTexts(ctx, tx, m, hits)
@@ -130,53 +123,111 @@ func findTurns(ctx context.Context, tx *sql.Tx, m string, limit int) (map[int64]
 	return found, rows.Err()
 }
 
-const marks = "char(0xFDD0), char(0xFDD1)"
-
-// findTitles maps the conversations whose titles were found to these.
-func findTitles(ctx context.Context, tx *sql.Tx, m string, limit int) (map[int64][]Part, error) {
-	rows, err := tx.QueryContext(ctx, "SELECT c.id, highlight(titles_found, 0, "+marks+") FROM titles_found f "+
-		"CROSS JOIN conversations c ON c.id = f.rowid AND c.deleted = 0 WHERE titles_found MATCH ? ORDER BY f.rowid DESC LIMIT ?", m, limit)
+// findTitles are the newest conversations whose titles were found.
+func findTitles(ctx context.Context, tx *sql.Tx, m string, limit int) (map[int64]bool, error) {
+	rows, err := tx.QueryContext(ctx, "SELECT c.id FROM titles_found f CROSS JOIN conversations c ON c.id = f.rowid AND c.deleted = 0 "+
+		"WHERE titles_found MATCH ? ORDER BY f.rowid DESC LIMIT ?", m, limit)
 	if err != nil {
 		return nil, err
 	}
-	defer rows.Close()
-	found := map[int64][]Part{}
-	for rows.Next() {
-		var id int64
-		var title string
-		if err := rows.Scan(&id, &title); err != nil {
-			return nil, err
-		}
-		found[id] = parts(title)
+	ids, err := collect[int64](rows)
+	found := map[int64]bool{}
+	for _, id := range ids {
+		found[id] = true
 	}
-	return found, rows.Err()
+	return found, err
 }
 
-// addTexts sets what is around the words that were found.
+// addTexts sets the titles and what is around the words that were found. FTS5's own snippet() is not used, because its
+// time grows with the square of how often the words occur: seconds for one letter in a long answer.
 func addTexts(ctx context.Context, tx *sql.Tx, m string, hits []Hit) error {
-	statement, err := tx.PrepareContext(ctx, "SELECT snippet(turns_found, -1, "+marks+", '…', 24) FROM turns_found "+
-		"WHERE turns_found MATCH ? AND rowid = ?")
+	const marks = "char(0xFDD0), char(0xFDD1)"
+	titles, err := tx.PrepareContext(ctx, "SELECT highlight(titles_found, 0, "+marks+") FROM titles_found "+
+		"WHERE titles_found MATCH ? AND rowid = ?")
 	if err != nil {
 		return err
 	}
-	defer statement.Close()
+	defer titles.Close()
+	turns, err := tx.PrepareContext(ctx, "SELECT highlight(turns_found, 0, "+marks+"), highlight(turns_found, 1, "+marks+
+		") FROM turns_found WHERE turns_found MATCH ? AND rowid = ?")
+	if err != nil {
+		return err
+	}
+	defer turns.Close()
 	for i := range hits {
-		if hits[i].Turn == 0 {
+		h := &hits[i]
+		var title, question, answer string
+		switch err := titles.QueryRowContext(ctx, m, h.Summary.ID).Scan(&title); err {
+		case nil:
+			h.Title = parts(title)
+		case sql.ErrNoRows: // found in the turn alone
+			h.Title = parts(h.Summary.Title)
+		default:
+			return err
+		}
+		if h.Turn == 0 {
 			continue
 		}
-		rows, err := statement.QueryContext(ctx, m, hits[i].Turn)
-		if err != nil {
+		if err := turns.QueryRowContext(ctx, m, h.Turn).Scan(&question, &answer); err != nil {
 			return err
 		}
-		texts, err := collect[string](rows)
-		if err != nil {
-			return err
-		}
-		for _, text := range texts { // none if the turn was removed meanwhile
-			hits[i].Text = parts(text)
-		}
+		h.Text = parts(excerpt(question, answer))
 	}
 	return nil
+}
+
+// How much an excerpt shows, in characters.
+const (
+	excerptLength = 160
+	excerptBefore = 30
+)
+
+// excerpt is the piece of one of two marked texts in which most was found, the first such.
+func excerpt(texts ...string) string {
+	var best []rune
+	from, most := 0, -1
+	for _, text := range texts {
+		runes := []rune(text)
+		if start, n := densest(runes); n > most {
+			best, from, most = runes, start, n
+		}
+	}
+	begin := 0
+	if len(best) > excerptLength {
+		begin = max(from-excerptBefore, 0)
+	}
+	for begin > 0 && begin < from && !unicode.IsSpace(best[begin-1]) && !standsAlone(best[begin-1]) {
+		begin++
+	}
+	end := min(begin+excerptLength, len(best))
+	text := string(best[begin:end])
+	if begin > 0 {
+		text = "…" + text
+	}
+	if end < len(best) {
+		text += string(hitEnd) + "…"
+	}
+	return text
+}
+
+// densest is where the excerpt with the most finds begins with one of them, and how many it has.
+func densest(text []rune) (from, most int) {
+	var begins []int
+	for i, r := range text {
+		if r == hitBegin {
+			begins = append(begins, i)
+		}
+	}
+	last := 0
+	for i, begin := range begins {
+		for last < len(begins) && begins[last] < begin+excerptLength-excerptBefore {
+			last++
+		}
+		if last-i > most {
+			from, most = begin, last-i
+		}
+	}
+	return from, most
 }
 
 // parts takes a text apart at the marks of what was found.

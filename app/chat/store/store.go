@@ -92,9 +92,6 @@ func open(dir string, o options) (_ *Store, err error) {
 		}
 		return nil, told(doing, err)
 	}
-	if s.interrupted, err = s.interrupt(); err != nil {
-		return nil, told(doing, err)
-	}
 	return s, nil
 }
 
@@ -138,7 +135,7 @@ func (s *Store) openSound(o options) error {
 	return s.connect(path, o.migrations)
 }
 
-// connect opens a database that examine found sound, and migrates it.
+// connect opens a database that examine found sound, migrates it and marks what was interrupted.
 func (s *Store) connect(path string, steps []string) error {
 	var err error
 	if s.write, err = sql.Open("sqlite", dsn(path, "journal_mode(wal)", "synchronous(full)", "foreign_keys(1)",
@@ -154,11 +151,28 @@ func (s *Store) connect(path string, steps []string) error {
 	}
 	s.read.SetMaxOpenConns(4)
 	s.read.SetMaxIdleConns(4)
-	if err := s.read.QueryRow("SELECT count(*) FROM sqlite_schema").Scan(new(int)); err != nil {
+	if err := s.trust(); err != nil {
 		return err
 	}
-	os.Remove(filepath.Join(s.dir, suspectName))
+	if s.interrupted, err = s.interrupt(); err != nil {
+		return err
+	}
 	return syncFolder(s.dir)
+}
+
+// trust ends the suspicion that the last use left behind, if it did. The search index is made anew, since a check of
+// the database sees only some damage to it, and all of it can be had from the rest.
+func (s *Store) trust() error {
+	suspect := filepath.Join(s.dir, suspectName)
+	if size(suspect) < 0 {
+		return nil
+	}
+	for _, index := range []string{"turns_found", "titles_found"} {
+		if _, err := s.write.Exec(fmt.Sprintf("INSERT INTO %s (%[1]s) VALUES ('rebuild')", index)); err != nil {
+			return err
+		}
+	}
+	return os.Remove(suspect)
 }
 
 // dsn names a database to the driver. The path becomes a URL, so that it may hold every character.
