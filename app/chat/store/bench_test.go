@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -80,9 +82,11 @@ func BenchmarkTenThousandConversations(b *testing.B) {
 		}
 		s = must(Open(s.dir))(b)
 	})
-	b.Run("QuickCheck", func(b *testing.B) {
+	b.Run("Check", func(b *testing.B) {
 		for b.Loop() {
-			ok(b, s.read.QueryRow("PRAGMA quick_check(1)").Scan(new(string)))
+			if why, err := checkTables(s.read); why != nil || err != nil {
+				b.Fatal(why, err)
+			}
 		}
 		b.ReportMetric(float64(size(s.dir+"/"+databaseName))/1e6, "MB")
 	})
@@ -102,6 +106,15 @@ func BenchmarkTenThousandConversations(b *testing.B) {
 			slow.report(b)
 		})
 	}
+	for name, query := range map[string]string{"Letter": "e", "Word": word()} {
+		b.Run("Find"+name, func(b *testing.B) {
+			for b.Loop() {
+				tx := must(s.read.Begin())(b)
+				must(findTurns(b.Context(), tx, match(query), 50))(b)
+				ok(b, tx.Rollback())
+			}
+		})
+	}
 	b.Run("List", func(b *testing.B) {
 		var slow slowest
 		for b.Loop() {
@@ -112,6 +125,12 @@ func BenchmarkTenThousandConversations(b *testing.B) {
 	b.Run("ListAll", func(b *testing.B) {
 		for b.Loop() {
 			must(s.Conversations(10_000, Cursor{}))(b)
+		}
+	})
+	b.Run("Reindex", func(b *testing.B) {
+		for b.Loop() {
+			ok(b, os.WriteFile(filepath.Join(s.dir, suspectName), nil, 0o600))
+			ok(b, s.trust())
 		}
 	})
 	b.Run("AddTurn", func(b *testing.B) {

@@ -39,6 +39,9 @@ func (e *NewerError) Error() string {
 		e.Found, e.Known)
 }
 
+// errUnsound: the rows of a database contradict each other.
+var errUnsound = errors.New("its tables contradict each other")
+
 // code is SQLite's primary result code of an error, 0 if it is none of SQLite's.
 func code(err error) int {
 	var e *sqlite.Error
@@ -51,7 +54,7 @@ func code(err error) int {
 // damaged reports whether SQLite says that a file is no sound database.
 func damaged(err error) bool {
 	c := code(err)
-	return c == lib.SQLITE_CORRUPT || c == lib.SQLITE_NOTADB || c == lib.SQLITE_FORMAT
+	return errors.Is(err, errUnsound) || c == lib.SQLITE_CORRUPT || c == lib.SQLITE_NOTADB || c == lib.SQLITE_FORMAT
 }
 
 // told puts what was being done and what a person can do about it before an error.

@@ -14,6 +14,9 @@ import (
 // applicationID marks the database as Galago's ("Gala" in its header), so that no other program's is taken for it.
 const applicationID = 0x47616c61
 
+// tokenizer makes words of letters, digits and symbols, without accents and capitals.
+const tokenizer = "unicode61 remove_diacritics 2 categories 'L* N* Co So'"
+
 // migrations lead from an empty database to the newest schema: the first n of them make the schema of version n, which is
 // kept in PRAGMA user_version. What was released is never changed, only added to.
 //
@@ -83,8 +86,8 @@ END;
 CREATE VIEW turns_text AS SELECT id, galago_words(question) AS question,
 	galago_words(CASE WHEN state IN ('waiting', 'streaming') THEN '' ELSE answer END) AS answer FROM turns;
 CREATE VIRTUAL TABLE turns_found USING fts5 (question, answer,
-	content = turns_text, content_rowid = id, prefix = '1 2 3',
-	tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co So'");
+	content = turns_text, content_rowid = id, prefix = '1 2',
+	tokenize = "` + tokenizer + `");
 CREATE TRIGGER turns_insert AFTER INSERT ON turns BEGIN
 	INSERT INTO turns_found (rowid, question, answer) VALUES (new.id, galago_words(new.question),
 		galago_words(CASE WHEN new.state IN ('waiting', 'streaming') THEN '' ELSE new.answer END));
@@ -106,8 +109,8 @@ END;
 
 CREATE VIEW titles_text AS SELECT id, galago_words(title) AS title FROM conversations;
 CREATE VIRTUAL TABLE titles_found USING fts5 (title,
-	content = titles_text, content_rowid = id, prefix = '1 2 3',
-	tokenize = "unicode61 remove_diacritics 2 categories 'L* N* Co So'");
+	content = titles_text, content_rowid = id, prefix = '1 2',
+	tokenize = "` + tokenizer + `");
 CREATE TRIGGER conversations_insert AFTER INSERT ON conversations BEGIN
 	INSERT INTO titles_found (rowid, title) VALUES (new.id, galago_words(new.title));
 END;

@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -98,7 +99,22 @@ func (s *Store) searchAt(ctx context.Context, m string, limit int) ([]Hit, error
 		return cmp.Or(b.Summary.Updated.Compare(a.Summary.Updated), cmp.Compare(b.Summary.ID, a.Summary.ID))
 	})
 	hits = hits[:min(len(hits), limit)]
-	return hits, addTexts(ctx, tx, m, hits)
+	texts := make([]text, len(hits))
+	for i, h := range hits {
+		if h.Turn != 0 {
+			if texts[i], err = loadText(ctx, tx, h.Turn); err != nil {
+				return nil, err
+			}
+		}
+		texts[i].title = h.Summary.Title
+	}
+	if err := s.marker.mark(ctx, m, texts); err != nil {
+		return nil, err
+	}
+	for i, t := range texts {
+		hits[i].Title, hits[i].Text = parts(t.title), parts(excerpt(t.question, t.answer))
+	}
+	return hits, nil
 }
 
 // findTurns maps the conversations that were found to their newest turn of those found.
@@ -138,42 +154,68 @@ func findTitles(ctx context.Context, tx *sql.Tx, m string, limit int) (map[int64
 	return found, err
 }
 
-// addTexts sets the titles and what is around the words that were found. FTS5's own snippet() is not used, because its
-// time grows with the square of how often the words occur: seconds for one letter in a long answer.
-func addTexts(ctx context.Context, tx *sql.Tx, m string, hits []Hit) error {
-	const marks = "char(0xFDD0), char(0xFDD1)"
-	titles, err := tx.PrepareContext(ctx, "SELECT highlight(titles_found, 0, "+marks+") FROM titles_found "+
-		"WHERE titles_found MATCH ? AND rowid = ?")
+// loadText reads what a turn says, as the search index has it.
+func loadText(ctx context.Context, tx *sql.Tx, turn int64) (t text, err error) {
+	err = tx.QueryRowContext(ctx, "SELECT question, answer FROM turns_text WHERE id = ?", turn).Scan(&t.question, &t.answer)
+	return t, err
+}
+
+// text is what is searched of a hit.
+type text struct{ title, question, answer string }
+
+// marker marks in the few texts that were found what was looked for. It has an index of its own for them, in memory:
+// asking the large one for each text takes long where a word's beginning is all that is known, since all words that
+// begin so are put together anew every time. (FTS5's snippet() is not used either. Its time grows with the square of how
+// often the words occur: seconds for one letter in a long answer.)
+type marker struct {
+	mu sync.Mutex // one search at a time
+	db *sql.DB
+}
+
+func (m *marker) open() (err error) {
+	if m.db, err = sql.Open("sqlite", ":memory:"); err != nil {
+		return err
+	}
+	m.db.SetMaxOpenConns(1)
+	m.db.SetConnMaxLifetime(0) // a new connection would be another database
+	_, err = m.db.Exec(`CREATE VIRTUAL TABLE found USING fts5 (title, question, answer, tokenize = "` + tokenizer + `")`)
+	return err
+}
+
+// mark returns texts with hitBegin and hitEnd around what matches.
+func (m *marker) mark(ctx context.Context, match string, texts []text) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	tx, err := m.db.BeginTx(ctx, nil)
 	if err != nil {
 		return err
 	}
-	defer titles.Close()
-	turns, err := tx.PrepareContext(ctx, "SELECT highlight(turns_found, 0, "+marks+"), highlight(turns_found, 1, "+marks+
-		") FROM turns_found WHERE turns_found MATCH ? AND rowid = ?")
+	defer tx.Rollback() // nothing is kept
+	insert, err := tx.PrepareContext(ctx, "INSERT INTO found (rowid, title, question, answer) VALUES (?, galago_words(?), ?, ?)")
 	if err != nil {
 		return err
 	}
-	defer turns.Close()
-	for i := range hits {
-		h := &hits[i]
-		var title, question, answer string
-		switch err := titles.QueryRowContext(ctx, m, h.Summary.ID).Scan(&title); err {
-		case nil:
-			h.Title = parts(title)
-		case sql.ErrNoRows: // found in the turn alone
-			h.Title = parts(h.Summary.Title)
-		default:
+	defer insert.Close()
+	for i, t := range texts {
+		if _, err := insert.ExecContext(ctx, i, t.title, t.question, t.answer); err != nil {
 			return err
 		}
-		if h.Turn == 0 {
-			continue
-		}
-		if err := turns.QueryRowContext(ctx, m, h.Turn).Scan(&question, &answer); err != nil {
-			return err
-		}
-		h.Text = parts(excerpt(question, answer))
 	}
-	return nil
+	rows, err := tx.QueryContext(ctx, "SELECT rowid, highlight(found, 0, char(0xFDD0), char(0xFDD1)), "+
+		"highlight(found, 1, char(0xFDD0), char(0xFDD1)), highlight(found, 2, char(0xFDD0), char(0xFDD1)) FROM found WHERE found MATCH ?", match)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var i int
+		var t text
+		if err := rows.Scan(&i, &t.title, &t.question, &t.answer); err != nil {
+			return err
+		}
+		texts[i] = t
+	}
+	return rows.Err()
 }
 
 // How much an excerpt shows, in characters.

@@ -36,7 +36,7 @@ func TestSearch(t *testing.T) {
 		"mug":               "What is on the shelf? / Three blue [mugs], one *café* cup.",
 		"  BLUE   mu ":      "What is on the shelf? / Three [blue] [mugs], one *café* cup.",
 		"cafe":              "What is on the shelf? / Three blue mugs, one *[café]* cup.",
-		"shelf mugs":        "What is on the shelf? / What is on the [shelf]?",
+		"shelf mugs":        "What is on the [shelf]? / What is on the [shelf]?",
 		"架上":                "货[架上]有什么？ / 货[架上]有什么？",
 		"蓝色":                "货架上有什么？ / 三个[蓝色]的杯子。",
 		"蓝子":                "",

@@ -21,6 +21,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	lib "modernc.org/sqlite/lib"
 )
 
 // The names in a store's folder.
@@ -38,6 +40,7 @@ type Store struct {
 	write    *sql.DB // has one connection
 	read     *sql.DB
 	pictures *pictures
+	marker   marker
 
 	recovery    *Recovery
 	interrupted []Place
@@ -80,6 +83,9 @@ func open(dir string, o options) (_ *Store, err error) {
 		if errors.Is(err, ErrLocked) {
 			return nil, err
 		}
+		return nil, told(doing, err)
+	}
+	if err := s.marker.open(); err != nil {
 		return nil, told(doing, err)
 	}
 	if s.pictures, err = openPictures(filepath.Join(dir, picturesName)); err != nil {
@@ -160,15 +166,21 @@ func (s *Store) connect(path string, steps []string) error {
 	return syncFolder(s.dir)
 }
 
-// trust ends the suspicion that the last use left behind, if it did. The search index is made anew, since a check of
-// the database sees only some damage to it, and all of it can be had from the rest.
+// trust ends the suspicion that the last use left behind, if it did. All indexes are made anew, since a check of the
+// database sees only some damage to them, and all that they hold can be had from the tables.
 func (s *Store) trust() error {
 	suspect := filepath.Join(s.dir, suspectName)
 	if size(suspect) < 0 {
 		return nil
 	}
-	for _, index := range []string{"turns_found", "titles_found"} {
-		if _, err := s.write.Exec(fmt.Sprintf("INSERT INTO %s (%[1]s) VALUES ('rebuild')", index)); err != nil {
+	for _, statement := range []string{
+		"REINDEX", "INSERT INTO turns_found (turns_found) VALUES ('rebuild')", "INSERT INTO titles_found (titles_found) VALUES ('rebuild')",
+	} {
+		_, err := s.write.Exec(statement)
+		if code(err) == lib.SQLITE_CONSTRAINT {
+			return fmt.Errorf("%w: %w", errUnsound, err)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -198,6 +210,9 @@ func (s *Store) Close() error {
 	var err error
 	s.closing.Do(func() {
 		err = s.disconnect()
+		if s.marker.db != nil {
+			err = errors.Join(err, s.marker.db.Close())
+		}
 		if s.pictures != nil {
 			err = errors.Join(err, s.pictures.root.Close())
 		}
