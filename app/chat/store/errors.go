@@ -14,7 +14,7 @@ import (
 // capital letter and a full stop.
 var (
 	// ErrLocked: another process has the folder open.
-	ErrLocked = errors.New("Galago is open already with these conversations. Use its other window, or close it first")
+	ErrLocked = errors.New("these conversations are open in another window of Galago. Use that one, or close it first")
 	// ErrNotFound: there is no such conversation or turn, or it was deleted.
 	ErrNotFound = errors.New("this conversation or question is no longer there")
 	// ErrPictureMissing: the file of a picture is gone.
