@@ -138,11 +138,20 @@ type planResult struct {
 	Left     uint64        `json:"left"`    // bytes that stay free beside the margin
 	Missing  uint64        `json:"missing"` // bytes that are not free
 	Pictures []pictureCost `json:"pictures,omitempty"`
-	Changes  []plan.Change `json:"changes,omitempty"` // only if it does not fit
+	Full     *fullPlan     `json:"full,omitempty"`    // what there is no room for; nil: it is what was planned
+	Changes  []plan.Change `json:"changes,omitempty"` // what would make room for Full, or for the plan itself, the best first
 
 	layers   int
 	card     bool // the model is on a card, at least in part
 	freeFrom string
+}
+
+// fullPlan is what the model would take if memory were no question.
+type fullPlan struct {
+	Settings plan.Settings `json:"settings"`
+	Need     uint64        `json:"need"`
+	Missing  uint64        `json:"missing"` // bytes that are not free where it was to be
+	Device   string        `json:"device"`
 }
 
 func planCommand(args []string, out, errOut io.Writer) int {
@@ -198,6 +207,7 @@ func makePlan(facts *plan.Facts, model inference.Model, o planOptions) planResul
 		want.GPULayers = model.GPULayers
 	}
 	d := place(o.card, want.GPULayers)
+	full, changes := fullest(facts, want, d)
 	s, b := facts.Choose(want, d, plan.Known{})
 	if d.GPU() && s.GPULayers < 0 { // it goes to system memory, which must have room too
 		want.GPULayers = -1
@@ -214,11 +224,24 @@ func makePlan(facts *plan.Facts, model inference.Model, o planOptions) planResul
 	}
 	if r.Fits {
 		r.Left = b.Free - r.Need
+		r.Full, r.Changes = full, changes
 	} else {
 		r.Changes = facts.Changes(s, d, plan.Known{})
 	}
 	r.Pictures = costs(facts, s, o.sizes)
 	return r
+}
+
+// fullest is what would be planned if d were endless, and what would make room for it; nil if there is room.
+func fullest(facts *plan.Facts, want plan.Settings, d plan.Device) (*fullPlan, []plan.Change) {
+	endless := d
+	endless.Total, endless.Free = 1<<50, 1<<50
+	s, _ := facts.Choose(want, endless, plan.Known{})
+	b := facts.Budget(s, d, plan.Known{})
+	if b.Fits() {
+		return nil, nil
+	}
+	return &fullPlan{s, b.Need(), b.Missing(), d.Name}, facts.Changes(s, d, plan.Known{})
 }
 
 // imagined is the UUID of a card that nobody has.
@@ -274,10 +297,15 @@ func (r planResult) print(w io.Writer) {
 		}
 		fmt.Fprintf(w, "  a picture of %d x %d: %s\n", p.Width, p.Height, p.text())
 	}
-	if r.Fits {
+	switch {
+	case r.Full != nil:
+		fmt.Fprintf(w, "\nThere is no room on %s for %s: %s MiB are missing.\nWhat would make room, the best first:\n",
+			r.Full.Device, settingsText(r.Full.Settings, r.layers, r.Full.Settings.GPULayers >= 0), mib(r.Full.Missing))
+	case !r.Fits:
+		fmt.Fprintln(w, "\nIt does not fit. What would help, the best first:")
+	default:
 		return
 	}
-	fmt.Fprintln(w, "\nIt does not fit. What would help, the best first:")
 	for i, c := range r.Changes {
 		fits := "not enough alone"
 		if c.Fits {
@@ -309,17 +337,19 @@ func (p pictureCost) text() string {
 	return fmt.Sprintf("%d tokens (seen as %d x %d), %s MiB while it is read", p.Tokens, p.Seen[0], p.Seen[1], mib(p.Bytes))
 }
 
-func (r planResult) settings() string {
-	s := r.Settings
+func (r planResult) settings() string { return settingsText(r.Settings, r.layers, r.card) }
+
+// settingsText is for people; card says whether the model is on one, at least in part.
+func settingsText(s plan.Settings, layers int, card bool) string {
 	parts := []string{fmt.Sprintf("%d tokens of context in %s", s.Context, s.KVType)}
 	if s.ImageMaxTokens > 0 {
 		parts = append(parts, fmt.Sprintf("pictures of %d to %d tokens", s.ImageMinTokens, s.ImageMaxTokens))
 	}
 	switch {
-	case !r.card || s.GPULayers < 0:
+	case !card || s.GPULayers < 0:
 		return strings.Join(append(parts, "everything on the CPU"), ", ")
 	case s.GPULayers > 0:
-		parts = append(parts, fmt.Sprintf("%d of %d layers on the card", min(s.GPULayers, r.layers+1), r.layers+1))
+		parts = append(parts, fmt.Sprintf("%d of %d layers on the card", min(s.GPULayers, layers+1), layers+1))
 	}
 	if s.VisionCPU {
 		parts = append(parts, "pictures read on the CPU")

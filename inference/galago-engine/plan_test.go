@@ -93,6 +93,25 @@ func TestPlanPrintsTheTable(t *testing.T) {
 	}
 }
 
+// What is planned is what fits; what there was no room for is told too, with what would make room.
+func TestPlanSaysWhatThereIsNoRoomFor(t *testing.T) {
+	code, out, errOut := planned(t, append(sketched(t, synth.Qwen3VL2B), "--vram", "4GiB", "--json")...)
+	var r planResult
+	if err := json.Unmarshal([]byte(out), &r); err != nil || code != exitOK || errOut != "" {
+		t.Fatalf("%v, code %d: %s%s", err, code, out, errOut)
+	}
+	if !r.Fits || r.Full == nil || r.Full.Missing == 0 || r.Full.Settings.Context <= r.Settings.Context || len(r.Changes) == 0 {
+		t.Errorf("planned %+v instead of %+v, changes %+v", r.Settings, r.Full, r.Changes)
+	}
+	_, text, _ := planned(t, append(sketched(t, synth.Qwen3VL2B), "--vram", "4GiB")...)
+	if !strings.Contains(text, "There is no room on an empty card of 4096.0 MiB for 32768 tokens of context in f16") {
+		t.Error(text)
+	}
+	if _, text, _ := planned(t, append(sketched(t, synth.Qwen3VL2B), "--vram", "24GiB")...); strings.Contains(text, "no room") {
+		t.Error(text)
+	}
+}
+
 func TestPlanJSON(t *testing.T) {
 	args := append(sketched(t, synth.Qwen3VL2B), "--vram", "1.2GiB", "--gpu-layers", "29", "--picture", "100x50", "--json")
 	code, out, errOut := planned(t, args...)

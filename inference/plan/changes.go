@@ -149,6 +149,9 @@ func (f *Facts) together(s Settings, d Device, k Known, need uint64) (Change, bo
 		want.GPULayers = s.GPULayers
 	}
 	for _, c := range f.candidates(want, d) {
+		if d.GPU() && c.GPULayers < 0 {
+			break // the CPU alone is a change of its own
+		}
 		c.Context = min(c.Context, s.Context)
 		if f.factor() > 0 {
 			c.ImageMaxTokens = max(c.ImageMinTokens, min(c.ImageMaxTokens, s.ImageMaxTokens))

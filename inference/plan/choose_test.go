@@ -144,7 +144,7 @@ func TestChanges(t *testing.T) {
 		{"a little too much", Settings{Context: 8192, ImageMaxTokens: 2048}, card(4), "Give! Keep! Keep! Look! Compute! Use! Compute!"},
 		{"too much", Settings{Context: 32768}, card(5.6), "Keep! Keep! Compute! Compute! Give Look Use"},
 		{"much too much", Settings{Context: 32768}, card(3), "Together:! Compute! Compute! Give Keep Keep Look Use"},
-		{"more than everything together", Settings{Context: 32768}, card(0.5), "Together:! Compute! Give Keep Keep Look Compute Use"},
+		{"more than everything together", Settings{Context: 32768}, card(0.5), "Compute! Give Keep Keep Look Compute Use"},
 		{"system memory", Settings{Context: 32768}, Device{Total: 8 << 30, Free: 6 << 30}, "Give! Keep! Keep! Use!"},
 		{"nothing on the card", Settings{GPULayers: -1}, card(4), ""},
 	} {
