@@ -71,12 +71,13 @@ func figure(e event, word string) bool {
 func TestSeveralPicturesDroppedAtOnceAreToldApart(t *testing.T) {
 	g := start(t, options{})
 	from := g.now()
-	g.drop(save(t, "square.png", square(blue)), save(t, "circle.png", circle(red)))
+	g.drop(save(t, "circle.png", circle(red)), save(t, "star.png", star(yellow)))
 	g.wait("both pictures are in the composer, in order", from, func(e event) bool {
 		return e.Event == "attachments" && len(e.Items) == 2 &&
-			e.Items[0].Name == "square.png" && e.Items[0].Info != "" && e.Items[1].Name == "circle.png" && e.Items[1].Info != ""
+			e.Items[0].Name == "circle.png" && e.Items[0].Info != "" && e.Items[1].Name == "star.png" && e.Items[1].Info != ""
 	})
-	g.wantAnswer(g.ask("Which picture has the circle?"), "second")
+	g.wantAnswer(g.ask("What is in the second picture?"), "star")
+	g.wantAnswer(g.ask("What is in the first picture?"), "circle")
 	g.shot("two-pictures")
 }
 

@@ -7,15 +7,17 @@ import (
 	"image/color"
 	"image/draw"
 	"image/png"
+	"math"
 	"os"
 	"path/filepath"
 	"testing"
 )
 
 var (
-	white = color.RGBA{255, 255, 255, 255}
-	red   = color.RGBA{220, 30, 30, 255}
-	blue  = color.RGBA{30, 60, 220, 255}
+	white  = color.RGBA{255, 255, 255, 255}
+	red    = color.RGBA{220, 30, 30, 255}
+	blue   = color.RGBA{30, 60, 220, 255}
+	yellow = color.RGBA{240, 200, 20, 255}
 )
 
 // circle is a picture of one circle on white.
@@ -26,6 +28,30 @@ func circle(c color.Color) image.Image {
 // square is a picture of one square on white.
 func square(c color.Color) image.Image {
 	return shape(c, func(x, y int) bool { return max(x, -x, y, -y) < 62 })
+}
+
+// star is a picture of one star with five points on white.
+func star(c color.Color) image.Image {
+	corner := func(i int) (x, y float64) {
+		r := 80.0
+		if i%2 == 1 {
+			r = 34
+		}
+		sin, cos := math.Sincos(float64(i) * math.Pi / 5)
+		return r * sin, -r * cos
+	}
+	return shape(c, func(x, y int) bool {
+		inside := false
+		for i := range 10 {
+			x1, y1 := corner(i)
+			x2, y2 := corner(i + 1)
+			px, py := float64(x), float64(y)
+			if (y1 > py) != (y2 > py) && px < x1+(py-y1)*(x2-x1)/(y2-y1) {
+				inside = !inside
+			}
+		}
+		return inside
+	})
 }
 
 // shape fills what inside says, measured from the middle of a picture of 256x256 pixels.
