@@ -265,13 +265,18 @@ def text(a) -> None:
 
 
 def talk_over(rng, scenes, first: int, second: int) -> list:
-    """Conversations over pictures 0..first-1 of one grid and first..first+second-1 of another; some take one of each."""
-    talks, pairs = [], min(first, second) // 2
-    for i in range(pairs):
-        two = [i, first + i] if rng.random() < 0.5 else [first + i, i]
+    """Conversations over pictures 0..first-1 of one grid and first..first+second-1 of another; some take two pictures, of
+    both grids or of one: told apart by their grids alone, two of the same size would be taken for one another."""
+    talks, used = [], set()
+    for i in range(min(first, second) // 2):
+        two = [i, first + i if rng.random() < 0.5 else first - 1 - i]
+        used.update(two)
+        if rng.random() < 0.5:
+            two.reverse()
         talks.append((questions.conversation(rng, [scenes[p] for p in two], 4), two))
-    for i in [*range(pairs, first), *range(first + pairs, first + second)]:
-        talks.append((questions.conversation(rng, [scenes[i]], int(rng.integers(6, 9))), [i]))
+    for i in range(first + second):
+        if i not in used:
+            talks.append((questions.conversation(rng, [scenes[i]], int(rng.integers(6, 9))), [i]))
     if rng.random() < 0.5:
         talks.append((questions.conversation(rng, [], 5), []))
     return talks
