@@ -19,11 +19,11 @@ echo "staticcheck"
 go run "honnef.co/go/tools/cmd/staticcheck@$STATICCHECK_VERSION" ./...
 
 # It asks a server for known vulnerabilities; that cannot be a condition for building offline.
-if timeout 120 go run "golang.org/x/vuln/cmd/govulncheck@$GOVULNCHECK_VERSION" ./... >build/govulncheck.log 2>&1; then
+if timeout 60 go run "golang.org/x/vuln/cmd/govulncheck@$GOVULNCHECK_VERSION" ./... >build/govulncheck.log 2>&1; then
 	echo "govulncheck: nothing known"
 elif grep -q '^Vulnerability #' build/govulncheck.log; then
 	cat build/govulncheck.log >&2
 	exit 1
 else
-	echo "govulncheck: not checked, its database cannot be reached here or it took over 120 s (build/govulncheck.log)"
+	echo "govulncheck: not checked, its database cannot be reached here or it took over 60 s (build/govulncheck.log)"
 fi

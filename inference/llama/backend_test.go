@@ -357,9 +357,9 @@ func exam(t *testing.T, b *Backend, change func(*vision.Prepared), kinds ...stri
 // eyes shows in them. Here two things are broken on purpose, to see that it does.
 func TestTheModelSees(t *testing.T) {
 	b := backend(t)
-	whole := exam(t, b, nil, "colour", "shape", "where", "box")
-	// Well below what was measured (93 %, 100 % and 100 % of these few questions), well above guessing.
-	for kind, floor := range map[string]float64{"colour": 0.8, "shape": 0.8, "where": 0.8} {
+	whole := exam(t, b, nil, "colour", "shape", "where", "number", "second", "describe")
+	// Below what was measured (100, 95, 100, 86, 100 % of these few questions), well above guessing.
+	for kind, floor := range map[string]float64{"colour": 0.85, "shape": 0.85, "where": 0.85, "number": 0.7, "second": 0.85} {
 		if whole[kind] < floor {
 			t.Errorf("%s is right in %.0f %% only; assets/demo/README.md says how good the shipped files were", kind, 100*whole[kind])
 		}
@@ -384,16 +384,14 @@ func TestTheModelSees(t *testing.T) {
 				places[i].X, places[i].Y = places[i].T, places[i].T
 			}
 		}
-		lost := exam(t, b, nil, "where", "box")
-		if lost["where"] > whole["where"]-0.15 {
-			t.Errorf("places are right in %.0f %%, without positions still in %.0f %%", 100*whole["where"], 100*lost["where"])
+		lost := exam(t, b, nil, "describe")
+		// Where a thing is, the vision tower's own positions tell; going through all of them one by one needs the language
+		// model's. Measured: 82 % of the descriptions fall to 14 %, and 91 % of all answers to 74 %.
+		if lost["describe"] > whole["describe"]-0.3 {
+			t.Errorf("descriptions are right in %.0f %%, without positions still in %.0f %%", 100*whole["describe"], 100*lost["describe"])
 		}
-		if lost["all"] > whole["all"]-0.06 {
+		if lost["all"] > whole["all"]-0.08 {
 			t.Errorf("%.0f %% of all answers are right, without positions still %.0f %%", 100*whole["all"], 100*lost["all"])
-		}
-		// A model that has not learnt boxes well takes them from the vision tower's own positions.
-		if whole["box"] > 0.5 && lost["box"] > whole["box"]-0.1 {
-			t.Errorf("boxes overlap by %.2f, without positions still by %.2f", whole["box"], lost["box"])
 		}
 	})
 }
