@@ -379,7 +379,7 @@ func TestGaugeOutlastsADriverThatHangs(t *testing.T) {
 		src := &hanging{hold: make(chan struct{})}
 		ctx, stop := context.WithCancel(t.Context())
 		readings := &latest[vram.Reading]{do: b.do, handle: b.showReading}
-		done := vram.Watch(ctx, src, nil, 0, readings.put)
+		done := vram.Monitor{Source: src, Tell: readings.put}.Start(ctx)
 		after := func(d time.Duration) ui.Gauge {
 			time.Sleep(d)
 			synctest.Wait()

@@ -60,11 +60,6 @@ func (m Monitor) Start(ctx context.Context) <-chan struct{} {
 	return done
 }
 
-// Watch starts a Monitor of a fixed pace; see there.
-func Watch(ctx context.Context, src Source, pid func() int, every time.Duration, on func(Reading)) <-chan struct{} {
-	return Monitor{Source: src, PID: pid, Every: func() time.Duration { return every }, Tell: on}.Start(ctx)
-}
-
 // watch owns the readings. It never waits for the driver.
 func (m Monitor) watch(ctx context.Context, l looker) {
 	var (

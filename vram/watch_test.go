@@ -44,7 +44,7 @@ func TestWatchTellsOnlyChanges(t *testing.T) {
 		start := time.Now()
 		var used []uint64
 		var at []time.Duration
-		done := Watch(ctx, src, nil, 0, func(r Reading) {
+		done := observe(ctx, src, nil, 0, func(r Reading) {
 			at = append(at, r.Time.Sub(start))
 			if r.Missing != "" {
 				if r.Missing != "Lost." || r.GPUs != nil {
@@ -78,7 +78,7 @@ func TestWatchFollowsTheProcess(t *testing.T) {
 		var pid atomic.Int64
 		told := make(chan Reading, 8)
 		ctx, cancel := context.WithCancel(t.Context())
-		done := Watch(ctx, &scripted{states: []state{{err: errors.New("None.")}}}, func() int { return int(pid.Load()) },
+		done := observe(ctx, &scripted{states: []state{{err: errors.New("None.")}}}, func() int { return int(pid.Load()) },
 			time.Second, func(r Reading) { told <- r })
 		if r := <-told; r.Resident != 0 || r.System == 0 {
 			t.Errorf("without a process: %+v", r)
@@ -165,7 +165,7 @@ func TestDriverThatHangs(t *testing.T) {
 		src, told, hold := &stuck{used: 1}, &heard{}, make(chan struct{})
 		ctx, cancel := context.WithCancel(t.Context())
 		start := time.Now()
-		done := Watch(ctx, src, nil, 0, told.put)
+		done := observe(ctx, src, nil, 0, told.put)
 		time.Sleep(750 * time.Millisecond)
 		told.take()
 		src.set(2, hold)
@@ -203,7 +203,7 @@ func TestDriverThatHangsFromTheStart(t *testing.T) {
 		hold, told := make(chan struct{}), &heard{}
 		src := &stuck{hold: hold}
 		ctx, cancel := context.WithCancel(t.Context())
-		done := Watch(ctx, src, nil, 0, told.put)
+		done := observe(ctx, src, nil, 0, told.put)
 		time.Sleep(Patience - 1)
 		if list := told.take(); len(list) > 0 {
 			t.Errorf("told %+v too early", list)
@@ -237,7 +237,7 @@ func TestResidentMemoryIsToldWhileTheDriverHangs(t *testing.T) {
 		hold, told := make(chan struct{}), &heard{}
 		var pid atomic.Int64
 		ctx, cancel := context.WithCancel(t.Context())
-		done := Watch(ctx, &stuck{hold: hold}, func() int { return int(pid.Load()) }, 0, told.put)
+		done := observe(ctx, &stuck{hold: hold}, func() int { return int(pid.Load()) }, 0, told.put)
 		time.Sleep(time.Minute)
 		told.take()
 		pid.Store(int64(os.Getpid()))
@@ -365,4 +365,9 @@ func TestResidentOfAProcessThatEnded(t *testing.T) {
 	if bytes, err := Resident(cmd.Process.Pid); err == nil {
 		t.Errorf("%d bytes resident after the end", bytes)
 	}
+}
+
+// observe starts a Monitor of a fixed pace.
+func observe(ctx context.Context, src Source, pid func() int, every time.Duration, on func(Reading)) <-chan struct{} {
+	return Monitor{Source: src, PID: pid, Every: func() time.Duration { return every }, Tell: on}.Start(ctx)
 }

@@ -79,6 +79,19 @@ func (m *modelOptions) choose() (inference.Model, error) {
 	return model, nil
 }
 
+// chosen is choose for a command, which ends with exit unless that is exitOK.
+func (m *modelOptions) chosen(command string, errOut io.Writer) (model inference.Model, exit int) {
+	model, err := m.choose()
+	switch {
+	case err == nil:
+		return model, exitOK
+	case inference.CodeOf(err) == protocol.CodeInternal:
+		fmt.Fprintf(errOut, "galago-engine %s: %v\n", command, err)
+		return model, exitUsage
+	}
+	return model, complain(errOut, err)
+}
+
 func absolute(path string) string {
 	if whole, err := filepath.Abs(path); err == nil && path != "" {
 		return whole
@@ -187,13 +200,9 @@ func ask(args []string, out, errOut io.Writer) int {
 	if err != nil {
 		return exitUsage
 	}
-	model, err := o.choose()
-	if err != nil && inference.CodeOf(err) == protocol.CodeInternal {
-		fmt.Fprintln(errOut, "galago-engine ask:", err)
-		return exitUsage
-	}
-	if err != nil {
-		return complain(errOut, err)
+	model, exit := o.chosen("ask", errOut)
+	if exit != exitOK {
+		return exit
 	}
 	if o.own != nil && !o.chosenTemperature {
 		o.temperature = *o.own

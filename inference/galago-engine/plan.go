@@ -162,13 +162,9 @@ func planCommand(args []string, out, errOut io.Writer) int {
 	if err != nil {
 		return exitUsage
 	}
-	model, err := o.choose()
-	if err != nil && inference.CodeOf(err) == protocol.CodeInternal {
-		fmt.Fprintln(errOut, "galago-engine plan:", err)
-		return exitUsage
-	}
-	if err != nil {
-		return complain(errOut, err)
+	model, exit := o.chosen("plan", errOut)
+	if exit != exitOK {
+		return exit
 	}
 	facts, err := plan.Read(model.Path, model.MMProj)
 	if err != nil {
