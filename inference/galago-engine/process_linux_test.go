@@ -387,6 +387,7 @@ func TestWorkerOutOfMemoryByStage(t *testing.T) {
 		w := start(t)
 		starve(t, w.cmd.Process.Pid, 32<<20)
 		w.short(load, protocol.StageLoadWeights)
+		feed(t, w.cmd.Process.Pid) // 32 MiB is too little for any model when a thread has just reserved its 64 MiB arena
 		w.load(protocol.Load{Model: demoModel(t).Model})
 		alive(w)
 	})
