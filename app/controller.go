@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"time"
 
 	"galago/app/chat"
 	"galago/assets"
@@ -98,25 +97,46 @@ func NewController(p Params) *Controller {
 // Actions are the callbacks of the window.
 func (c *Controller) Actions() ui.Actions {
 	return ui.Actions{
-		Send:        c.Send,
-		Edited:      c.Edited,
-		Cancel:      c.Cancel,
-		Attach:      c.Attach,
-		AttachImage: c.AttachImage,
-		Detach:      c.Detach,
-		Unqueue:     c.Unqueue,
-		Retry:       c.Retry,
-		Copy:        c.Copy,
-		NewChat:     c.NewChat,
-		Memory:      c.FreeMemory,
-		Detail:      c.Detail,
-		GPU:         c.ChooseGPU,
-		Reload:      c.Reload,
-		OpenModel:   c.OpenModel,
-		UseBuiltIn:  c.UseBuiltIn,
-		Sample:      c.Sample,
-		Settings:    c.ChangeSettings,
-		OpenImage:   c.OpenImage,
+		Send:       c.Send,
+		Edited:     c.Edited,
+		Cancel:     c.Cancel,
+		Attach:     c.Attach,
+		Detach:     c.Detach,
+		Unqueue:    c.Unqueue,
+		Retry:      c.Retry,
+		Copy:       c.Copy,
+		NewChat:    c.NewChat,
+		Memory:     c.FreeMemory,
+		Detail:     c.Detail,
+		GPU:        c.ChooseGPU,
+		Reload:     c.Reload,
+		OpenModel:  c.OpenModel,
+		UseBuiltIn: c.UseBuiltIn,
+		Sample:     c.Sample,
+		Settings:   c.ChangeSettings,
+		OpenImage:  c.OpenImage,
+
+		CopyMarkdown: c.CopyMarkdown,
+		CopyText:     c.CopyText,
+		Continue:     c.Continue,
+		PickAnswer:   c.PickAnswer,
+		DeleteFrom:   c.DeleteFrom,
+		Branch:       c.Branch,
+		Seen:         c.Seen,
+
+		OpenConversation:      c.OpenConversation,
+		RenameConversation:    c.RenameConversation,
+		DuplicateConversation: c.DuplicateConversation,
+		DeleteConversation:    c.DeleteConversation,
+		ExportConversation:    c.ExportConversation,
+		ImportConversation:    c.ImportConversation,
+		Search:                c.Search,
+		Thumbs:                c.Thumbs,
+		Sidebar:               c.Sidebar,
+
+		Paste:          c.Paste,
+		OpenAttachment: c.OpenAttachment,
+		MoveAttachment: c.MoveAttachment,
 	}
 }
 
@@ -264,12 +284,7 @@ func (c *Controller) submit(turn *chat.Turn) {
 		messages = append(messages, inference.Message{Role: m.Role, Text: m.Text, Images: images(m.Images)})
 	}
 	s := &stream{do: c.do, handle: func(events []inference.Event) { c.receive(r, events) }}
-	c.client.Submit(ctx, inference.Request{
-		Messages:    messages,
-		MaxTokens:   c.settings.MaxTokens,
-		Temperature: float32(c.settings.temperature(c.manifest.Temperature)),
-		Seed:        c.settings.Seed,
-	}, s.put)
+	c.client.Submit(ctx, c.request(messages), s.put)
 }
 
 func images(pictures []chat.Image) []inference.Image {
@@ -503,14 +518,6 @@ func (c *Controller) retry(again question) {
 	c.enqueue(again)
 }
 
-// Copy puts a turn's answer into the clipboard.
-func (c *Controller) Copy(id uint64) {
-	if t := c.conv.Turn(id); t != nil && t.Answer() != "" {
-		c.copy(t.Answer())
-		c.view.Notify("The answer is in the clipboard.")
-	}
-}
-
 // NewChat begins a conversation. What the old one still asked for is cancelled.
 func (c *Controller) NewChat() {
 	if c.active != nil {
@@ -577,50 +584,4 @@ func thousands(n int) string {
 		s = s[:i] + "," + s[i:]
 	}
 	return s
-}
-
-// OpenImage shows a turn's picture at its own size.
-func (c *Controller) OpenImage(id uint64, index int) {
-	if t := c.conv.Turn(id); t != nil && index >= 0 && index < len(t.Images) {
-		p := t.Images[index]
-		c.view.ShowImage(fmt.Sprintf("%s · %d × %d", p.Name, p.Width, p.Height), p.RGBA)
-	}
-}
-
-// ChangeSettings keeps what was chosen in the settings.
-func (c *Controller) ChangeSettings(s ui.Settings) {
-	if s.Temperature != c.settings.temperature(c.manifest.Temperature) {
-		c.settings.Temperature = &s.Temperature // else another model may have its own
-	}
-	c.settings.MaxTokens, c.settings.Seed, c.settings.Theme = s.MaxTokens, s.Seed, s.Theme
-	c.settings.FreeAfterAnswer, c.settings.IdleMinutes = s.FreeAfterAnswer, s.IdleMinutes
-	c.settings = c.settings.sane()
-	c.client.Configure(c.settings.policy())
-	c.keepSettings()
-	c.showSettings()
-}
-
-func (c *Controller) showSettings() {
-	c.view.SetSettings(ui.Settings{
-		MaxTokens: c.settings.MaxTokens, Temperature: c.settings.temperature(c.manifest.Temperature),
-		Seed: c.settings.Seed, Theme: c.settings.Theme,
-		FreeAfterAnswer: c.settings.FreeAfterAnswer, FreeCost: freeCost(c.status.FreeCost), IdleMinutes: c.settings.IdleMinutes,
-	})
-}
-
-// freeCost says what freeing working memory after every answer costs, as measured.
-func freeCost(d time.Duration) string {
-	if d <= 0 {
-		return "the next question makes it again, which takes longer; not measured yet"
-	}
-	return "adds about " + seconds(float64(d.Microseconds())/1000) + " to the next question, as measured"
-}
-
-func (c *Controller) keepSettings() {
-	if c.settingsPath == "" {
-		return
-	}
-	if err := saveSettings(c.settingsPath, c.settings); err != nil {
-		c.view.Notify("The settings could not be saved: " + sentence(err))
-	}
 }

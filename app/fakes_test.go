@@ -39,23 +39,51 @@ type fakeView struct {
 	notes       []string
 	image       string
 	choosing    int
+	sheet       ui.Sheet
+
+	conversations []ui.Conversation
+	open          int64
+	query         string
+	hits          []ui.Hit
+	thumbs        map[int64]image.Image
+	sidebar       bool
+	scrolled      uint64
+	offer         func()            // of the last Offer
+	choose        func(path string) // of the last dialog
 }
 
-func (v *fakeView) SetModel(m ui.Model)                   { v.model = m }
-func (v *fakeView) SetBanner(b *ui.Banner)                { v.banner = b; v.banners++ }
-func (v *fakeView) SetSamples(s []ui.Sample)              { v.samples = s }
-func (v *fakeView) SetAttachments(list []ui.Attachment)   { v.attachments = list }
-func (v *fakeView) SetComposerText(text string)           { v.composer = text }
-func (v *fakeView) SetTurns(turns []ui.Turn)              { v.turns = slices.Clone(turns) }
-func (v *fakeView) SetQueue(turns []ui.Turn)              { v.queue = turns }
-func (v *fakeView) SetBusy(busy bool)                     { v.busy = busy }
-func (v *fakeView) SetGauge(g ui.Gauge)                   { v.gauge = g; v.gauges++ }
-func (v *fakeView) SetPanel(p ui.Panel)                   { v.panel = p }
-func (v *fakeView) SetMemory(m []ui.MemoryItem)           { v.memory = m }
-func (v *fakeView) SetSettings(s ui.Settings)             { v.settings = s }
-func (v *fakeView) Notify(text string)                    { v.notes = append(v.notes, text) }
-func (v *fakeView) ShowImage(title string, _ image.Image) { v.image = title }
-func (v *fakeView) ChooseModel()                          { v.choosing++ }
+func (v *fakeView) SetModel(m ui.Model)                 { v.model = m }
+func (v *fakeView) SetBanner(b *ui.Banner)              { v.banner = b; v.banners++ }
+func (v *fakeView) SetSamples(s []ui.Sample)            { v.samples = s }
+func (v *fakeView) SetAttachments(list []ui.Attachment) { v.attachments = list }
+func (v *fakeView) SetComposerText(text string)         { v.composer = text }
+func (v *fakeView) SetTurns(turns []ui.Turn)            { v.turns = slices.Clone(turns) }
+func (v *fakeView) SetQueue(turns []ui.Turn)            { v.queue = turns }
+func (v *fakeView) SetBusy(busy bool)                   { v.busy = busy }
+func (v *fakeView) SetGauge(g ui.Gauge)                 { v.gauge = g; v.gauges++ }
+func (v *fakeView) SetPanel(p ui.Panel)                 { v.panel = p }
+func (v *fakeView) SetMemory(m []ui.MemoryItem)         { v.memory = m }
+func (v *fakeView) SetSettings(s ui.Settings)           { v.settings = s }
+func (v *fakeView) Notify(text string)                  { v.notes = append(v.notes, text) }
+func (v *fakeView) ShowImage(s ui.Sheet)                { v.image, v.sheet = s.Title, s }
+func (v *fakeView) ChooseModel()                        { v.choosing++ }
+
+func (v *fakeView) SetConversations(l []ui.Conversation)            { v.conversations = l }
+func (v *fakeView) SetOpen(id int64)                                { v.open = id }
+func (v *fakeView) SetHits(q string, h []ui.Hit)                    { v.query, v.hits = q, h }
+func (v *fakeView) ShowSidebar(shown bool)                          { v.sidebar = shown }
+func (v *fakeView) ScrollTo(turn uint64)                            { v.scrolled = turn }
+func (v *fakeView) Offer(text, _ string, do func())                 { v.Notify(text); v.offer = do }
+func (v *fakeView) ChooseFile(_ string, _ []string, f func(string)) { v.choose = f }
+func (v *fakeView) SaveFile(_, _ string, f func(string))            { v.choose = f }
+func (v *fakeView) ChooseFolder(_ string, f func(string))           { v.choose = f }
+
+func (v *fakeView) SetThumb(id int64, img image.Image) {
+	if v.thumbs == nil {
+		v.thumbs = map[int64]image.Image{}
+	}
+	v.thumbs[id] = img
+}
 
 func (v *fakeView) PutTurn(t ui.Turn) {
 	v.puts++

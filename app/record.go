@@ -2,7 +2,6 @@ package app
 
 import (
 	"encoding/json"
-	"image"
 	"os"
 
 	"galago/ui"
@@ -142,7 +141,7 @@ func (r *recorder) Notify(text string) {
 	r.write(line{Event: "notify", Text: text})
 }
 
-func (r *recorder) ShowImage(title string, img image.Image) {
-	r.View.ShowImage(title, img)
-	r.write(line{Event: "image", Name: title})
+func (r *recorder) ShowImage(s ui.Sheet) {
+	r.View.ShowImage(s)
+	r.write(line{Event: "image", Name: s.Title})
 }

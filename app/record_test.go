@@ -28,7 +28,7 @@ func TestRecord(t *testing.T) {
 	v.SetBusy(true)
 	v.SetGauge(ui.Gauge{Name: "CPU mode", Used: 1, Total: 2})
 	v.Notify("n")
-	v.ShowImage("a.png", nil)
+	v.ShowImage(ui.Sheet{Title: "a.png"})
 	if view.model.Name != "m" || view.turn(0).ID != 7 || view.note() != "n" || view.composer != "c" || !view.busy {
 		t.Errorf("not passed on: %+v", view)
 	}

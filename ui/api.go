@@ -5,31 +5,58 @@ package ui
 
 import (
 	"image"
+	"image/color"
 	"time"
 )
 
 // Actions are what a person can want. Nil ones are left out of the window.
 type Actions struct {
-	Send        func(text string)              // Enter or the Send button; the composer is emptied by SetComposerText, not by itself
-	Edited      func(text string)              // the composer's text has changed, also by SetComposerText
-	Cancel      func()                         // Esc or the Cancel button: the running answer
-	Attach      func(paths []string)           // files dropped, chosen in the dialog, or pasted as paths
-	AttachImage func(name string, data []byte) // a picture pasted from the clipboard, encoded; unused while Fyne pastes text only
-	Detach      func(attachment uint64)        // the cross on a thumbnail
-	Unqueue     func(turn uint64)              // the cross on a waiting question
-	Retry       func(turn uint64)
-	Copy        func(turn uint64) // copies the answer; the controller has its text
-	NewChat     func()
-	Detail      func(attachment uint64, detail string) // "low", "" (auto) or "high" was chosen on a thumbnail
-	Memory      func(what MemoryAction)                // an entry of the memory menu
-	GPU         func(uuid string)                      // a card was chosen in the memory panel
-	Reload      func()                                 // the dead engine's banner
-	OpenModel   func(model, mmproj string)             // paths from the dialog; mmproj may be empty
-	UseBuiltIn  func()                                 // back to the built-in model
-	Sample      func(index int)                        // a sample picture was clicked
-	Settings    func(Settings)                         // the settings were changed
-	OpenImage   func(turn uint64, index int)           // a picture in the transcript was clicked
-	Quit        func()                                 // the window is about to close
+	Send    func(text string)       // Enter or the Send button; the composer is emptied by SetComposerText, not by itself
+	Edited  func(text string)       // the composer's text has changed, also by SetComposerText
+	Cancel  func()                  // Esc or the Cancel button: the running answer
+	Attach  func(paths []string)    // files dropped, chosen in the dialog, or pasted as paths
+	Detach  func(attachment uint64) // the cross on a thumbnail
+	Unqueue func(turn uint64)       // the cross on a waiting question
+	Retry   func(turn uint64)
+	Copy    func(turn uint64) // copies the answer as plain text; the controller has it
+	NewChat func()
+
+	// An answer, and what follows from it.
+	CopyMarkdown func(turn uint64)                  // copies the answer as the model gave it
+	CopyText     func(text string)                  // a selection, or a box of code
+	Continue     func(turn uint64)                  // the model is to go on with an answer that ended early
+	PickAnswer   func(turn uint64, version int)     // shows another answer to the question; 1 is the oldest
+	DeleteFrom   func(turn uint64)                  // takes the question and all after it away, with Undo
+	Branch       func(turn uint64, question string) // asks another question in its place, in a copy of the conversation up to it
+	OpenLink     func(address string)               // in the browser; the person has seen the address and agreed
+	Seen         func(turns []uint64)               // these turns have come into sight: their pictures are wanted
+
+	// The sidebar.
+	OpenConversation      func(id int64, turn int64) // turn: the store's number of what a search has found, to scroll to; 0: the end
+	RenameConversation    func(id int64, title string)
+	DuplicateConversation func(id int64)
+	DeleteConversation    func(id int64)                // with Undo
+	ExportConversation    func(id int64, format string) // "markdown" or "json"; asks where
+	ImportConversation    func()                        // asks for the file
+	Search                func(query string)            // as it is typed; empty ends the search
+	Thumbs                func(conversations []int64)   // these have come into sight: SetThumb is wanted
+	Sidebar               func(shown bool)              // it was shown or hidden; to be remembered
+
+	// Pictures.
+	Paste          func(text func())       // Ctrl+V: takes a picture from the clipboard, or calls text where there is none
+	Screenshot     func()                  // nil where the desktop offers none
+	OpenAttachment func(attachment uint64) // a thumbnail in the composer was clicked
+	MoveAttachment func(attachment uint64, to int)
+	Detail         func(attachment uint64, detail string) // "low", "" (auto) or "high" was chosen on a thumbnail
+	Memory         func(what MemoryAction)                // an entry of the memory menu
+	GPU            func(uuid string)                      // a card was chosen in the memory panel
+	Reload         func()                                 // the dead engine's banner
+	OpenModel      func(model, mmproj string)             // paths from the dialog; mmproj may be empty
+	UseBuiltIn     func()                                 // back to the built-in model
+	Sample         func(index int)                        // a sample picture was clicked
+	Settings       func(Settings)                         // the settings were changed
+	OpenImage      func(turn uint64, index int)           // a picture in the transcript was clicked
+	Quit           func()                                 // the window is about to close
 }
 
 // Model is what the header shows.
@@ -76,8 +103,9 @@ const (
 	TurnWorking                    // encoding or reading the prompt: Phase and Progress say how far
 	TurnStreaming                  // the answer grows
 	TurnDone
-	TurnCancelled // what was written is kept
-	TurnFailed    // Problem says why; what was written is kept
+	TurnCancelled   // what was written is kept
+	TurnFailed      // Problem says why; what was written is kept
+	TurnInterrupted // the program ended meanwhile; what was written is kept
 )
 
 // Turn is a question with its answer.
@@ -92,6 +120,60 @@ type Turn struct {
 	Figures  []string // such as "300 picture tokens", "first token 0.8 s"
 	Problem  *Problem
 	Notices  []string // what was reduced on the way for want of memory, one line each
+
+	Thinking    string // Markdown: what the model said to itself before the answer; shown folded
+	ThoughtFor  string // such as "4.2 s"; empty while it still thinks
+	Version     int    // which answer to the question this is, from 1
+	Versions    int    // how many there are; up to 1: no choice
+	CanContinue bool   // the answer ended early, and the model can go on with it
+}
+
+// Placeholder is a picture that is not there yet: its size is known, its pixels are not. In Turn.Images it keeps the
+// place, so that nothing jumps when SetTurns or PutTurn brings the picture.
+type Placeholder struct{ Width, Height int }
+
+// ColorModel is of image.Image.
+func (Placeholder) ColorModel() color.Model { return color.NRGBAModel }
+
+// Bounds is of image.Image.
+func (p Placeholder) Bounds() image.Rectangle { return image.Rect(0, 0, p.Width, p.Height) }
+
+// At is of image.Image: transparent.
+func (Placeholder) At(int, int) color.Color { return color.NRGBA{} }
+
+// Conversation is a line of the sidebar.
+type Conversation struct {
+	ID      int64
+	Title   string
+	Updated time.Time // when something was asked last; the sidebar makes its days of it
+	Picture bool      // it has one: Actions.Thumbs asks for it
+	Busy    bool      // an answer is being written, or waits
+}
+
+// Hit is a conversation that a search found.
+type Hit struct {
+	Conversation
+	TitleParts []Part // the title, with what was found in it
+	Text       []Part // a line around what was found in a turn; may be empty
+	Turn       int64  // for Actions.OpenConversation; 0: none
+}
+
+// Part is a piece of a text.
+type Part struct {
+	Text  string
+	Found bool // it is what was looked for
+}
+
+// Sheet is a picture shown large. The buttons of nil functions are left out.
+type Sheet struct {
+	Title  string // such as "shelf.jpg · 4032 × 3024"
+	Image  image.Image
+	Save   func()
+	Copy   func()
+	Seen   func()                    // shows what the model saw instead
+	Crop   func(box image.Rectangle) // a region was chosen, in Image's pixels: to ask about
+	Whole  func()                    // takes the crop back
+	Region image.Rectangle           // chosen already; empty: none
 }
 
 // Segment of the gauge.
@@ -224,7 +306,20 @@ type View interface {
 	SetPanel(Panel)
 	SetMemory([]MemoryItem) // the memory menu
 	SetSettings(Settings)
-	Notify(text string) // a short message that goes away by itself
-	ShowImage(title string, img image.Image)
+	Notify(text string)                  // a short message that goes away by itself
+	Offer(text, label string, do func()) // the same with a button, such as Undo; stays longer
+	ShowImage(Sheet)
 	ChooseModel() // opens the dialog that ends in Actions.OpenModel
+	// ChooseFile asks for a file with one of these endings (".json"), which exists; SaveFile for where to write one, with a name
+	// suggested; ChooseFolder for a folder. chosen is not called when the person gives up.
+	ChooseFile(title string, endings []string, chosen func(path string))
+	SaveFile(title, name string, chosen func(path string))
+	ChooseFolder(title string, chosen func(path string))
+
+	SetConversations(list []Conversation) // newest first, all of them
+	SetOpen(conversation int64)           // marks the open one in the sidebar; 0: none, a new chat
+	SetHits(query string, hits []Hit)     // of a search; an empty query ends it
+	SetThumb(conversation int64, img image.Image)
+	ShowSidebar(shown bool)
+	ScrollTo(turn uint64) // brings a turn into sight
 }

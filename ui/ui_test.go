@@ -400,7 +400,7 @@ func TestIcons(t *testing.T) {
 
 func TestShowImage(t *testing.T) {
 	w, _ := testWindow(t, Actions{})
-	w.ShowImage("shelf.jpg", flat(400, 300, rgb(0x336699)))
+	w.ShowImage(Sheet{Title: "shelf.jpg", Image: flat(400, 300, rgb(0x336699))})
 	s, ok := w.win.Canvas().Overlays().Top().(*sheet)
 	if !ok {
 		t.Fatal("nothing is shown")
@@ -412,7 +412,7 @@ func TestShowImage(t *testing.T) {
 	if w.win.Canvas().Overlays().Top() != nil {
 		t.Error("Esc does not close it")
 	}
-	w.ShowImage("nothing", nil)
+	w.ShowImage(Sheet{Title: "nothing"})
 	if w.win.Canvas().Overlays().Top() != nil {
 		t.Error("no picture is shown large")
 	}

@@ -1,15 +1,12 @@
 package ui
 
 import (
-	"image"
 	"path/filepath"
 	"strings"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/container"
-	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/driver/desktop"
-	"fyne.io/fyne/v2/storage"
 )
 
 // Window is Galago's window. All its methods belong to Fyne's main goroutine.
@@ -264,14 +261,6 @@ func (w *Window) Notify(text string) {
 	w.relayout()
 }
 
-// ShowImage shows a picture as large as the window allows.
-func (w *Window) ShowImage(title string, img image.Image) {
-	if img == nil {
-		return
-	}
-	showSheet(w.win.Canvas(), title, newWhole(img), func(room fyne.Size) fyne.Size { return imageRoom(img, room) })
-}
-
 func (w *Window) openSettings() {
 	form := newSettingsForm(w.settings, func(s Settings) {
 		w.SetSettings(s)
@@ -289,70 +278,4 @@ func (w *Window) openSettings() {
 		}
 		return fyne.NewSize(min(max(m.Width, 440), room.Width), min(m.Height, room.Height))
 	})
-}
-
-// pictureEndings are what the file dialog offers; the content decides later what a file is.
-var pictureEndings = []string{
-	".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp",
-	".JPG", ".JPEG", ".PNG", ".GIF", ".BMP", ".TIF", ".TIFF", ".WEBP",
-}
-
-// choosePictures opens the file dialog. It takes one picture at a time; each one chosen is added.
-func (w *Window) choosePictures() {
-	w.openFile("Add a picture", pictureEndings, func(path string) {
-		if w.act.Attach != nil {
-			w.act.Attach([]string{path})
-		}
-	})
-}
-
-// ChooseModel asks for a model, as the header's menu does.
-func (w *Window) ChooseModel() { w.openModel() }
-
-// openModel asks for the model, then for the file with its eyes.
-func (w *Window) openModel() {
-	endings := []string{".gguf", ".GGUF"}
-	w.openFile("Open a model (GGUF)", endings, func(model string) {
-		ask := dialog.NewConfirm("Does the model see pictures?",
-			"A model that sees pictures has a second file, often named mmproj-….gguf.\nWithout it the model can only chat.",
-			func(yes bool) {
-				if !yes {
-					w.act.OpenModel(model, "")
-					return
-				}
-				w.openFile("Open its mmproj file (GGUF)", endings, func(mmproj string) { w.act.OpenModel(model, mmproj) })
-			}, w.win)
-		ask.SetConfirmText("Choose the mmproj file")
-		ask.SetDismissText("It only chats")
-		ask.Show()
-	})
-}
-
-// openFile shows the file dialog and gives the chosen path, or nothing when it is closed.
-func (w *Window) openFile(title string, endings []string, chosen func(path string)) {
-	d := dialog.NewFileOpen(func(f fyne.URIReadCloser, err error) {
-		if err != nil {
-			w.Notify("The file could not be opened: " + err.Error())
-			return
-		}
-		if f == nil {
-			return
-		}
-		if folder, err := storage.Parent(f.URI()); err == nil {
-			w.folder = folder
-		}
-		path := filepath.FromSlash(f.URI().Path())
-		_ = f.Close() // only its path is wanted
-		chosen(path)
-	}, w.win)
-	d.SetTitleText(title)
-	if w.folder != nil {
-		if list, err := storage.ListerForURI(w.folder); err == nil {
-			d.SetLocation(list)
-		}
-	}
-	d.SetFilter(storage.NewExtensionFileFilter(endings))
-	size := w.win.Canvas().Size()
-	d.Resize(fyne.NewSize(min(size.Width-40, 860), min(size.Height-40, 600)))
-	d.Show()
 }

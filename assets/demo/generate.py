@@ -11,6 +11,7 @@ import glob
 import io
 import math
 import os
+import re
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -27,18 +28,21 @@ HSV = {
     "black": ((0, 360), (0.0, 0.3), (0.0, 0.12)), "white": ((0, 360), (0.0, 0.03), (0.96, 1.0)),
 }
 
-TRAIN_FAMILIES = ["DejaVuSans", "DejaVuSerif", "C059", "NimbusMonoPS", "NimbusRoman", "NimbusSans", "URWBookman", "URWGothic"]
+TRAIN_FAMILIES = ["DejaVuSans", "DejaVuSerif", "C059", "NimbusMonoPS", "NimbusRoman", "NimbusSans", "URWBookman", "URWGothic",
+                  "LiberationMono", "LiberationSans", "LiberationSansNarrow", "LiberationSerif", "FreeMono", "FreeSans", "FreeSerif",
+                  "Roboto", "OpenSans", "Lato", "Inconsolata", "FiraCode", "JetBrainsMono", "Carlito", "Caladea",
+                  "Cantarell", "LinLibertine", "LinBiolinum", "ComicNeue", "CourierPrime", "CourierPrimeBold", "Quicksand", "Play", "Vollkorn", "Cabin"]
 HELD_OUT_FAMILIES = ["DejaVuSansMono", "P052", "NimbusSansNarrow", "NotoMono", "NotoSansMono"]
-FONT_FOLDERS = ["/usr/share/fonts/truetype/dejavu", "/usr/share/fonts/opentype/urw-base35", "/usr/share/fonts/truetype/noto"]
+FONT_FOLDERS = ["truetype/dejavu", "opentype/urw-base35", "truetype/noto", "*/*", "*/*/*", "*/*/*/*"]  # the first three keep the held-out set's order
 
 
 def find_fonts(families: list[str]) -> list[str]:
-    """Font files of these families (packages fonts-dejavu, fonts-urw-base35, fonts-noto-mono)."""
+    """Font files of these families, as far as they are installed. README.md names the Debian packages."""
     found = []
     for folder in FONT_FOLDERS:
-        for path in sorted(glob.glob(os.path.join(folder, "*.[ot]tf"))):
-            family = os.path.basename(path).split("-")[0].split(".")[0].replace("Condensed", "")
-            if family in families:
+        for path in sorted(glob.glob(os.path.join("/usr/share/fonts", folder, "*.[ot]tf"))):
+            family = re.split("[-_.]", os.path.basename(path))[0].replace(" ", "").replace("Condensed", "")
+            if family in families and path not in found:
                 found.append(path)
     return found
 

@@ -14,6 +14,7 @@ import numpy as np
 import generate
 
 SHARD = 64
+PLAIN = 1500  # shards from this one on hold more numbers, which need more examples than anything else
 
 
 def make_shard(path: str, number: int, fonts: list[str]) -> None:
@@ -21,7 +22,7 @@ def make_shard(path: str, number: int, fonts: list[str]) -> None:
     grid = generate.random_grid(rng)
     scenes, pictures, masks = [], [], []
     for _ in range(SHARD):
-        scene = generate.layout(rng, grid)
+        scene = generate.layout(rng, grid, kind=rng.choice(["shapes", "number", "both"], p=[0.43, 0.45, 0.12]) if number >= PLAIN else None)
         pictures.append(generate.seen(rng, scene, fonts))
         masks.append(generate.patch_labels(scene))
         scenes.append(scene)

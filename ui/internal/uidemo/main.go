@@ -150,7 +150,7 @@ func main() {
 		NewChat: func() { w.SetTurns(nil) }, Memory: func(what ui.MemoryAction) { w.Notify(fmt.Sprintf("%s: 212 MiB given back", what)) },
 		Detail: func(id uint64, d string) { fmt.Printf("detail %d %q\n", id, d) }, GPU: func(uuid string) { fmt.Println("gpu", uuid) },
 		OpenModel: func(m, p string) { fmt.Println("open", m, p) }, UseBuiltIn: say("built-in"), Sample: func(i int) { fmt.Println("sample", i) },
-		Settings: func(s ui.Settings) { fmt.Printf("%+v\n", s) }, OpenImage: func(uint64, int) { w.ShowImage("shelf.jpg", shelf) },
+		Settings: func(s ui.Settings) { fmt.Printf("%+v\n", s) }, OpenImage: func(uint64, int) { w.ShowImage(ui.Sheet{Title: "shelf.jpg", Image: shelf}) },
 	})
 	w.Fyne().Resize(fyne.NewSize(float32(*width), float32(*height)))
 	w.SetSettings(ui.Settings{MaxTokens: 768, Temperature: 0.7, Theme: *theme, FreeCost: "adds about 0.4 s to each question", IdleMinutes: 15})
@@ -263,7 +263,7 @@ func show(w *ui.Window, scene string) {
 		w.SetTurns([]ui.Turn{done})
 		go func() {
 			time.Sleep(time.Second)
-			fyne.Do(func() { w.ShowImage("shelf.jpg", shelf) })
+			fyne.Do(func() { w.ShowImage(ui.Sheet{Title: "shelf.jpg", Image: shelf}) })
 		}()
 	case "stream":
 		w.SetTurns([]ui.Turn{done})

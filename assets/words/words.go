@@ -1,0 +1,31 @@
+// Package words is how Galago speaks to a person in their language. English sentences are written where they are said,
+// and stand for their translations:
+//
+//	words.T("%d pictures were left out", n)
+//
+// The first argument must be a string literal: a test collects all of them and compares them with the translations.
+package words
+
+import (
+	"fmt"
+	"sync/atomic"
+)
+
+var translate atomic.Pointer[func(string) string]
+
+// Use sets where translations come from: a function that returns what it was given when it knows nothing better. The
+// window calls it once, before it shows anything; the command line never does, and speaks English.
+func Use(f func(english string) string) { translate.Store(&f) }
+
+// T is a text in the person's language. With arguments it is a format for fmt.Sprintf; a translation may take them in
+// another order by their numbers, such as %[2]s.
+func T(english string, args ...any) string {
+	text := english
+	if f := translate.Load(); f != nil {
+		text = (*f)(english)
+	}
+	if len(args) == 0 {
+		return text
+	}
+	return fmt.Sprintf(text, args...)
+}
