@@ -8,16 +8,7 @@ cd "$(dirname "$0")/.."
 pictures=${GALAGO_EVAL_PICTURES:-2200}
 set=build/demo-eval-$pictures
 if [ ! -f "$set/done" ]; then
-	if command -v apt-get >/dev/null; then
-		missing=""
-		for p in fonts-dejavu fonts-urw-base35 fonts-noto-mono python3-venv; do
-			dpkg-query -W -f='${db:Status-Status}\n' "$p" 2>/dev/null | grep -qx installed || missing="$missing $p"
-		done
-		sudo=""
-		[ "$(id -u)" = 0 ] || sudo=sudo
-		# shellcheck disable=SC2086 # a list of words on purpose
-		[ -z "$missing" ] || { $sudo apt-get update -qq && $sudo apt-get install -y -qq --no-install-recommends $missing >/dev/null; }
-	fi
+	scripts/demo-fonts.sh held-out
 	[ -x build/eval-venv/bin/python ] || python3 -m venv build/eval-venv
 	# shellcheck disable=SC2046 # two words on purpose
 	build/eval-venv/bin/pip install -q $(grep -E '^(numpy|pillow)==' assets/demo/requirements.txt)

@@ -177,7 +177,11 @@ def main() -> None:
     ap.add_argument("--out", default=os.path.dirname(os.path.abspath(__file__)))
     a = ap.parse_args()
     os.makedirs(a.out, exist_ok=True)
-    write(a.out, torch.load(a.weights, map_location="cpu")["weights"])
+    weights = torch.load(a.weights, map_location="cpu")["weights"]
+    write(a.out, weights)
+    # The heads of the dense labels have no place in a GGUF; training goes on from them (train.py joint --from-gguf).
+    heads = {k: v.half().numpy() for k, v in weights.items() if k.startswith("heads.")}
+    np.savez_compressed(os.path.join(a.out, "heads.npz"), **heads)
 
 
 if __name__ == "__main__":
