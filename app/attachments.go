@@ -61,6 +61,7 @@ func (s slots) do(n int, work func()) {
 // decoded is a picture and its thumbnails, or why there is none.
 type decoded struct {
 	picture      *vision.Picture
+	data         []byte // the file as it came; it is kept as it is
 	thumb, large image.Image
 	err          error
 }
@@ -81,7 +82,7 @@ func decode(free slots, name string, data []byte) (d decoded) {
 			d.err = err
 			return
 		}
-		d = decoded{picture: p, thumb: p.Thumbnail(composerThumb, composerThumb), large: p.Thumbnail(turnThumb, turnThumb)}
+		d = decoded{picture: p, data: data, thumb: p.Thumbnail(composerThumb, composerThumb), large: p.Thumbnail(turnThumb, turnThumb)}
 	})
 	return d
 }
@@ -93,6 +94,7 @@ type attachment struct {
 	sample  bool // put there by Sample, so the next sample takes its place
 	detail  inference.Detail
 	picture *vision.Picture // nil while it is read, or when it cannot be
+	data    []byte          // of a file that shows just this picture, to be stored; nil as long as picture
 	thumb   image.Image     // for the composer
 	large   image.Image     // for the transcript
 	err     error
@@ -153,7 +155,7 @@ func (c *Controller) attach(name string, read func() ([]byte, error)) *attachmen
 			d = decode(decoding, name, data)
 		}
 		c.do(func() {
-			a.picture, a.thumb, a.large, a.err = d.picture, d.thumb, d.large, d.err
+			a.picture, a.data, a.thumb, a.large, a.err = d.picture, d.data, d.thumb, d.large, d.err
 			c.attachmentRead()
 		})
 	}()
