@@ -223,8 +223,8 @@ func copyTurns(tx *sql.Tx, where string, id, before, to int64) error {
 	}
 	// A copy has its place in common with what it is a copy of.
 	const pair = " JOIN turns o ON o.id = turn AND o.conversation = ?1 JOIN turns n ON n.conversation = ?2 AND n.position = o.position"
-	if _, err := tx.Exec("INSERT INTO turn_pictures (turn, position, hash, name, detail) "+
-		"SELECT n.id, p.position, hash, name, detail FROM turn_pictures p"+pair, id, to); err != nil {
+	if _, err := tx.Exec("INSERT INTO turn_pictures (turn, position, hash, name, detail, width, height) "+
+		"SELECT n.id, p.position, hash, name, detail, width, height FROM turn_pictures p"+pair, id, to); err != nil {
 		return err
 	}
 	e := "e." + strings.ReplaceAll(answerColumns, ", ", ", e.")

@@ -48,6 +48,8 @@ CREATE TABLE turns (
 	model        TEXT    NOT NULL DEFAULT '',
 	started      INTEGER NOT NULL DEFAULT 0,
 	ended        INTEGER NOT NULL DEFAULT 0,
+	thought      INTEGER NOT NULL DEFAULT 0, -- milliseconds
+	cut          INTEGER NOT NULL DEFAULT 0,
 	UNIQUE (conversation, position)
 ) STRICT;
 CREATE INDEX turns_unfinished ON turns (state) WHERE state IN ('waiting', 'streaming');
@@ -64,6 +66,8 @@ CREATE TABLE earlier_answers (
 	model   TEXT    NOT NULL,
 	started INTEGER NOT NULL,
 	ended   INTEGER NOT NULL,
+	thought INTEGER NOT NULL,
+	cut     INTEGER NOT NULL,
 	PRIMARY KEY (turn, number)
 ) STRICT;
 
@@ -73,6 +77,8 @@ CREATE TABLE turn_pictures (
 	hash     TEXT    NOT NULL, -- SHA-256 of the file's bytes, hexadecimal
 	name     TEXT    NOT NULL,
 	detail   TEXT    NOT NULL,
+	width    INTEGER NOT NULL DEFAULT 0, -- pixels, 0 where it is not known
+	height   INTEGER NOT NULL DEFAULT 0,
 	PRIMARY KEY (turn, position)
 ) STRICT;
 CREATE INDEX turn_pictures_hash ON turn_pictures (hash);

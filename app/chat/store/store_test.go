@@ -86,7 +86,7 @@ func TestWhatIsStoredIsThereAgain(t *testing.T) {
 	mug := must(s.PutPicture([]byte("a mug")))(t)
 	turn := must(s.AddTurn(0, Question{
 		Text: "What is on\nthe shelf?", Model: "Qwen",
-		Pictures: []TurnPicture{{shelf, "shelf.jpg", "high"}, {mug, "mug.png", ""}},
+		Pictures: []TurnPicture{{shelf, "shelf.jpg", "high", 800, 600}, {mug, "mug.png", "", 0, 0}},
 	}))(t)
 	started := time.Date(2026, 11, 16, 13, 0, 0, 5e6, time.Local)
 	answer := Answer{
@@ -261,12 +261,12 @@ func contents(c Conversation) []Turn {
 func TestDuplicateAndBranch(t *testing.T) {
 	s := mustOpen(t, t.TempDir())
 	h := must(s.PutPicture([]byte("p")))(t)
-	first := ask(t, s, 0, "first", "one", TurnPicture{h, "p.png", "low"})
+	first := ask(t, s, 0, "first", "one", TurnPicture{h, "p.png", "low", 4, 3})
 	id := first.Conversation
 	ok(t, s.Restart(first.ID, "m"))
 	ok(t, s.SaveAnswer(first.ID, Answer{Text: "uno", State: Done, Figures: []string{"f"}}))
 	gone := ask(t, s, id, "gone", "x")
-	second := ask(t, s, id, "second", "two", TurnPicture{h, "q.png", ""})
+	second := ask(t, s, id, "second", "two", TurnPicture{h, "q.png", "", 0, 0})
 	ok(t, s.RemoveTurn(gone.ID))
 	must(s.Rename(id, "Mine"))(t)
 
@@ -286,7 +286,7 @@ func TestDuplicateAndBranch(t *testing.T) {
 	if _, err := s.Branch(d.ID, second.ID); !errors.Is(err, ErrNotFound) {
 		t.Errorf("branched at another conversation's turn: %v", err)
 	}
-	ok(t, s.RemoveFrom(first.ID))
+	must(s.RemoveFrom(first.ID))(t)
 	if got := must(s.Load(id))(t); len(got.Turns) != 0 {
 		t.Errorf("left: %+v", got.Turns)
 	}
@@ -299,6 +299,44 @@ func TestDuplicateAndBranch(t *testing.T) {
 		t.Errorf("the copy of what runs is %s", got)
 	}
 	ok(t, s.SaveAnswer(running.ID, Answer{Text: "end", State: Done}))
+	sound(t, s)
+}
+
+func TestRemoveFromAndPutBack(t *testing.T) {
+	s := mustOpen(t, t.TempDir())
+	first := ask(t, s, 0, "first", "one")
+	id := first.Conversation
+	second := ask(t, s, id, "second", "two")
+	ask(t, s, id, "third", "three")
+	whole := must(s.Load(id))(t).Turns
+	removed := must(s.RemoveFrom(second.ID))(t)
+	if got := must(s.Load(id))(t).Turns; len(got) != 1 || len(must(s.Conversations(10, Cursor{}))(t)) != 1 {
+		t.Errorf("left: %+v", got)
+	}
+	if hits := must(s.Search(t.Context(), "three", 10))(t); len(hits) != 0 {
+		t.Errorf("found: %+v", hits)
+	}
+	ask(t, s, id, "since then", "four")
+	ask(t, s, id, "and then", "five")
+	ok(t, s.PutBack(removed))
+	got := must(s.Load(id))(t).Turns
+	if len(got) != 5 || !reflect.DeepEqual(got[:3], whole) || got[3].Question != "since then" || got[4].Question != "and then" {
+		t.Errorf("after it was put back: %+v", got)
+	}
+	if hits := must(s.Search(t.Context(), "three", 10))(t); len(hits) != 1 {
+		t.Errorf("not found")
+	}
+	if err := s.PutBack(removed); !errors.Is(err, ErrNotFound) {
+		t.Errorf("put back twice: %v", err)
+	}
+	if _, err := s.RemoveFrom(999); !errors.Is(err, ErrNotFound) {
+		t.Errorf("removed what is not there: %v", err)
+	}
+	removed = must(s.RemoveFrom(first.ID))(t)
+	must(s.Purge(time.Now().Add(time.Hour)))(t)
+	if err := s.PutBack(removed); !errors.Is(err, ErrNotFound) {
+		t.Errorf("put back after Purge: %v", err)
+	}
 	sound(t, s)
 }
 

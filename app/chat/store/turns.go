@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"strings"
 	"time"
 )
 
@@ -50,6 +51,9 @@ type Answer struct {
 	Model   string   // who wrote it; empty while nobody has
 	Started time.Time
 	Ended   time.Time // zero until it is over; to the millisecond, as all times
+
+	Thought time.Duration // how long the model spoke to itself first
+	Cut     bool          // it is Done, but ended at a limit
 }
 
 // TurnPicture is a picture of a question.
@@ -57,6 +61,8 @@ type TurnPicture struct {
 	Hash   Hash
 	Name   string // of the file that it came from, to be shown; never a path to be opened
 	Detail string // low, high, or empty for the usual
+
+	Width, Height int // in pixels, upright; 0 where nobody said
 }
 
 // Turn is a question with its answer.
@@ -87,7 +93,7 @@ func (s *Store) AddTurn(conversation int64, q Question) (Turn, error) {
 		Answer: Answer{State: Waiting, Model: clean(q.Model)},
 	}
 	for _, p := range q.Pictures {
-		t.Pictures = append(t.Pictures, TurnPicture{p.Hash, clean(p.Name), clean(p.Detail)})
+		t.Pictures = append(t.Pictures, TurnPicture{p.Hash, clean(p.Name), clean(p.Detail), p.Width, p.Height})
 	}
 	return t, s.change("the question could not be stored", func(tx *sql.Tx) error { return insertTurn(tx, &t, now) })
 }
@@ -110,8 +116,8 @@ func insertTurn(tx *sql.Tx, t *Turn, now int64) (err error) {
 		return err
 	}
 	for i, p := range t.Pictures {
-		if _, err := tx.Exec("INSERT INTO turn_pictures (turn, position, hash, name, detail) VALUES (?, ?, ?, ?, ?)",
-			t.ID, i, p.Hash.String(), p.Name, p.Detail); err != nil {
+		if _, err := tx.Exec("INSERT INTO turn_pictures (turn, position, hash, name, detail, width, height) VALUES (?, ?, ?, ?, ?, ?, ?)",
+			t.ID, i, p.Hash.String(), p.Name, p.Detail, p.Width, p.Height); err != nil {
 			return err
 		}
 	}
@@ -143,9 +149,10 @@ func (s *Store) SaveAnswer(turn int64, a Answer) error {
 
 func updateAnswer(tx *sql.Tx, turn int64, a Answer) error {
 	return changed(tx.Exec("UPDATE turns SET answer = ?, state = ?, dropped = ?, figures = ?, notices = ?, problem = ?, "+
-		"model = ?, started = ?, ended = ? WHERE id = ?",
+		"model = ?, started = ?, ended = ?, thought = ?, cut = ? WHERE id = ?",
 		clean(a.Text), string(a.State), a.Drop, toJSON(a.Figures, len(a.Figures) > 0), toJSON(a.Notices, len(a.Notices) > 0),
-		toJSON(a.Problem, a.Problem != nil), clean(a.Model), millis(a.Started), millis(a.Ended), turn))
+		toJSON(a.Problem, a.Problem != nil), clean(a.Model), millis(a.Started), millis(a.Ended),
+		a.Thought.Milliseconds(), a.Cut, turn))
 }
 
 // toJSON is empty for nothing. What is stored this way are texts alone, which always can be.
@@ -157,7 +164,7 @@ func toJSON(v any, something bool) string {
 	return string(data)
 }
 
-const answerColumns = "answer, state, dropped, figures, notices, problem, model, started, ended"
+const answerColumns = "answer, state, dropped, figures, notices, problem, model, started, ended, thought, cut"
 
 // Restart begins a new answer to a question, which is Waiting then. One that is Done or has some text is put aside into
 // Turn.Earlier. Errors: ErrNotFound.
@@ -219,11 +226,58 @@ func (s *Store) RemoveTurn(turn int64) error {
 	})
 }
 
-// RemoveFrom takes a question and all after it out of their conversation, for good. Errors: ErrNotFound.
-func (s *Store) RemoveFrom(turn int64) error {
-	return s.change("the questions could not be removed", func(tx *sql.Tx) error {
-		return changed(tx.Exec("DELETE FROM turns WHERE conversation = (SELECT conversation FROM turns WHERE id = ?1) "+
-			"AND position >= (SELECT position FROM turns WHERE id = ?1)", turn))
+// Removed is what RemoveFrom returns, for PutBack.
+type Removed struct {
+	from, to int64 // conversations; the second is a deleted one that holds the turns until Purge
+}
+
+// RemoveFrom takes a question and all after it out of their conversation. They stay on the disk until Purge.
+// Errors: ErrNotFound.
+func (s *Store) RemoveFrom(turn int64) (r Removed, _ error) {
+	return r, s.change("the questions could not be removed", func(tx *sql.Tx) error {
+		var position int64
+		err := tx.QueryRow("SELECT conversation, position FROM turns WHERE id = ?", turn).Scan(&r.from, &position)
+		if err == sql.ErrNoRows {
+			return ErrNotFound
+		}
+		if err != nil {
+			return err
+		}
+		now := max(millis(s.now()), 1)
+		if r.to, err = insertConversation(tx, "", now); err != nil {
+			return err
+		}
+		if _, err := tx.Exec("UPDATE conversations SET deleted = ? WHERE id = ?", now, r.to); err != nil {
+			return err
+		}
+		return changed(tx.Exec("UPDATE turns SET conversation = ? WHERE conversation = ? AND position >= ?", r.to, r.from, position))
+	})
+}
+
+// PutBack takes back a RemoveFrom. What was asked since then comes after what is put back. Errors: ErrNotFound after
+// Purge.
+func (s *Store) PutBack(r Removed) error {
+	return s.change("the questions could not be brought back", func(tx *sql.Tx) error {
+		var first, last sql.NullInt64
+		if err := tx.QueryRow("SELECT min(position), max(position) FROM turns WHERE conversation = ?", r.to).
+			Scan(&first, &last); err != nil {
+			return err
+		}
+		if !first.Valid {
+			return ErrNotFound
+		}
+		// By way of negative places: two turns must not have the same one in between.
+		if _, err := tx.Exec("UPDATE turns SET position = -(position + ?3) WHERE conversation = ?1 AND position >= ?2",
+			r.from, first.Int64, last.Int64-first.Int64+1); err != nil {
+			return err
+		}
+		if _, err := tx.Exec("UPDATE turns SET position = -position WHERE conversation = ? AND position < 0", r.from); err != nil {
+			return err
+		}
+		if err := changed(tx.Exec("UPDATE turns SET conversation = ? WHERE conversation = ?", r.from, r.to)); err != nil {
+			return err
+		}
+		return changed(tx.Exec("DELETE FROM conversations WHERE id = ?", r.to))
 	})
 }
 
@@ -288,7 +342,7 @@ func (c *Conversation) loadTurns(tx *sql.Tx) error {
 }
 
 func loadPictures(tx *sql.Tx, id int64, turns map[int64]*Turn) error {
-	rows, err := tx.Query("SELECT p.turn, p.hash, p.name, p.detail FROM turns t JOIN turn_pictures p ON p.turn = t.id "+
+	rows, err := tx.Query("SELECT p.turn, p.hash, p.name, p.detail, p.width, p.height FROM turns t JOIN turn_pictures p ON p.turn = t.id "+
 		"WHERE t.conversation = ? ORDER BY p.turn, p.position", id)
 	if err != nil {
 		return err
@@ -298,7 +352,7 @@ func loadPictures(tx *sql.Tx, id int64, turns map[int64]*Turn) error {
 		var turn int64
 		var hash string
 		var p TurnPicture
-		if err := rows.Scan(&turn, &hash, &p.Name, &p.Detail); err != nil {
+		if err := rows.Scan(&turn, &hash, &p.Name, &p.Detail, &p.Width, &p.Height); err != nil {
 			return err
 		}
 		p.Hash, _ = ParseHash(hash) // a damaged one is that of a picture that is missing
@@ -308,8 +362,8 @@ func loadPictures(tx *sql.Tx, id int64, turns map[int64]*Turn) error {
 }
 
 func loadEarlier(tx *sql.Tx, id int64, turns map[int64]*Turn) error {
-	rows, err := tx.Query("SELECT e.turn, e.answer, e.state, e.dropped, e.figures, e.notices, e.problem, e.model, e.started, e.ended "+
-		"FROM turns t JOIN earlier_answers e ON e.turn = t.id WHERE t.conversation = ? ORDER BY e.turn, e.number", id)
+	rows, err := tx.Query("SELECT e.turn, e."+strings.ReplaceAll(answerColumns, ", ", ", e.")+
+		" FROM turns t JOIN earlier_answers e ON e.turn = t.id WHERE t.conversation = ? ORDER BY e.turn, e.number", id)
 	if err != nil {
 		return err
 	}
@@ -328,11 +382,11 @@ func loadEarlier(tx *sql.Tx, id int64, turns map[int64]*Turn) error {
 // scanAnswer reads answerColumns. A figure, notice or problem that cannot be read is left out.
 func scanAnswer(a *Answer, scan func(...any) error) error {
 	var figures, notices, problem string
-	var started, ended int64
-	if err := scan(&a.Text, &a.State, &a.Drop, &figures, &notices, &problem, &a.Model, &started, &ended); err != nil {
+	var started, ended, thought int64
+	if err := scan(&a.Text, &a.State, &a.Drop, &figures, &notices, &problem, &a.Model, &started, &ended, &thought, &a.Cut); err != nil {
 		return err
 	}
-	a.Started, a.Ended = moment(started), moment(ended)
+	a.Started, a.Ended, a.Thought = moment(started), moment(ended), time.Duration(thought)*time.Millisecond
 	if !a.State.known() {
 		a.State = Interrupted
 	}
@@ -347,12 +401,13 @@ type Place struct {
 	Conversation, Turn int64
 }
 
-// Interrupted are the turns that Open marked as such, oldest first.
+// Interrupted are the turns that Open marked as such, oldest first, without those of deleted conversations.
 func (s *Store) Interrupted() []Place { return s.interrupted }
 
 func (s *Store) interrupt() (list []Place, _ error) {
 	err := s.change("interrupted answers could not be marked", func(tx *sql.Tx) error {
-		rows, err := tx.Query("SELECT conversation, id FROM turns WHERE state IN ('waiting', 'streaming') ORDER BY id")
+		rows, err := tx.Query("SELECT conversation, t.id FROM turns t JOIN conversations c ON c.id = conversation AND deleted = 0 "+
+			"WHERE state IN ('waiting', 'streaming') ORDER BY t.id")
 		if err != nil {
 			return err
 		}
@@ -364,7 +419,7 @@ func (s *Store) interrupt() (list []Place, _ error) {
 			}
 			list = append(list, i)
 		}
-		if err := rows.Err(); err != nil || list == nil {
+		if err := rows.Err(); err != nil {
 			return err
 		}
 		_, err = tx.Exec("UPDATE turns SET state = 'interrupted' WHERE state IN ('waiting', 'streaming')")
