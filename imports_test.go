@@ -37,6 +37,7 @@ var mayImport = map[string][]string{
 	"galago/vram":         {nvml, "golang.org/x/sys/..."},
 	"galago/assets":       {},
 	"galago/assets/words": {},
+	"galago/assets/fonts": {},
 
 	"galago/inference": {
 		"galago/inference/gguf", "galago/inference/plan", "galago/inference/protocol", "galago/inference/vision",
