@@ -22,5 +22,5 @@ func main() {
 		fmt.Println("galago", version)
 		return
 	}
-	app.Run(flag.Args())
+	app.Run(version, flag.Args())
 }

@@ -2,10 +2,7 @@ package app
 
 import (
 	"context"
-	"log/slog"
-	"os"
 	"path/filepath"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -25,10 +22,14 @@ import (
 const ID = "app.galago.Galago"
 
 // Run opens the window and returns when it is closed and the engine is gone. Files are attached to the first question.
-func Run(files []string) {
+func Run(version string, files []string) {
 	state := filepath.Join(xdg.StateHome, "galago")
 	logger, closeLog := openLog(state)
 	defer closeLog()
+	diedNot, err := awaitCrash(state, version)
+	if err != nil {
+		logger.Warn("crashes cannot be reported", "err", err)
+	}
 
 	main := &gate{do: fyne.Do}
 	a := fyneapp.NewWithID(ID)
@@ -69,6 +70,7 @@ func Run(files []string) {
 	main.close()
 	stopWatch()
 	service.Close()
+	diedNot() // not deferred: a panic runs what is deferred before Go writes of it
 }
 
 // gate lets functions through to the main goroutine until the window closes. After that Fyne would run them where they
@@ -92,21 +94,4 @@ func (g *gate) close() {
 	g.mu.Lock()
 	g.closed = true
 	g.mu.Unlock()
-}
-
-// openLog makes the log and the file to which a crash is written. Without a folder for them there is no log.
-func openLog(dir string) (logger *slog.Logger, done func()) {
-	logger, done = slog.New(slog.DiscardHandler), func() {}
-	if os.MkdirAll(dir, 0o700) != nil {
-		return logger, done
-	}
-	if crash, err := os.OpenFile(filepath.Join(dir, "crash.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600); err == nil {
-		debug.SetCrashOutput(crash, debug.CrashOptions{})
-		crash.Close()
-	}
-	f, err := os.Create(filepath.Join(dir, "galago.log"))
-	if err != nil {
-		return logger, done
-	}
-	return slog.New(slog.NewTextHandler(f, nil)), func() { f.Close() }
 }
