@@ -40,12 +40,22 @@ type Model struct {
 }
 
 // Request is a whole conversation whose last message is the question.
+//
+// The figures from Temperature to RepeatLastN choose the next token, in llama.cpp's own order: penalty, top-k, top-p,
+// min-p, temperature. 0 leaves each of them out, and a zero Request always takes the likeliest token. What lies outside
+// of its range in Ranges fails with CodeOutOfRange before anything is computed.
 type Request struct {
-	Messages    []Message
-	MaxTokens   int         // of the answer; 0: DefaultMaxTokens
-	Temperature float32     // 0: always the likeliest token; see DefaultTemperature
-	Seed        uint32      // 0: a new one each time when Temperature is above 0
-	Grid        vision.Grid // overrides the loaded model's picture grid; the zero Grid: the model's own
+	Messages      []Message
+	Continue      bool        // the last message is the assistant's, and the answer goes on where it ends: only what is new comes back
+	MaxTokens     int         // of the answer, of what is new with Continue; 0: DefaultMaxTokens
+	Temperature   float32     // 0: always the likeliest token, whatever TopK, TopP and MinP say; see DefaultTemperature
+	TopK          int         // only so many of the likeliest tokens; 0: all
+	TopP          float32     // only the likeliest that have this share of the probability together; 0 or 1: all
+	MinP          float32     // only those with this share of the likeliest one's probability; 0: all, 1: only the likeliest
+	RepeatPenalty float32     // makes less likely by this factor what RepeatLastN holds; 0 or 1: off
+	RepeatLastN   int         // how many tokens count as said, those of the prompt included; 0: off, -1: all that the context holds
+	Seed          uint32      // 0: a new one each time when Temperature is above 0
+	Grid          vision.Grid // overrides the loaded model's picture grid; the zero Grid: the model's own
 }
 
 // The figures of the system that Galago replaces.

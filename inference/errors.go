@@ -176,6 +176,11 @@ var explanations = map[protocol.Code]Explanation{
 		Text:   "The question is empty.",
 		Action: "Type a question.",
 	},
+	protocol.CodeOutOfRange: {
+		Title:  "A setting is out of range",
+		Text:   "The question was not sent, because of one of the settings.",
+		Action: "Change it in the settings, then try again.",
+	},
 	protocol.CodeNoModel: {
 		Title:  "No model is open",
 		Text:   "There is no model to answer.",

@@ -41,12 +41,13 @@ func (s *Service) Submit(ctx context.Context, r Request, on func(Event)) {
 
 // enqueue takes a task in, or tells at once why not.
 func (s *Service) enqueue(t *task) {
+	wrong := checkRequest(t.request)
 	switch {
 	case s.closing || t.ctx.Err() != nil:
 		s.finish(t, Event{Kind: Cancelled})
 		return
-	case len(t.request.Messages) == 0 || blank(t.request.Messages[len(t.request.Messages)-1]):
-		s.finish(t, Event{Kind: Failed, Err: &Error{Code: protocol.CodeEmptyPrompt, Op: opAsk}})
+	case wrong != nil:
+		s.finish(t, Event{Kind: Failed, Err: wrong})
 		return
 	case !s.wanted:
 		s.finish(t, Event{Kind: Failed, Err: &Error{Code: protocol.CodeNoModel, Op: opAsk}})
@@ -195,7 +196,10 @@ func (s *Service) admit(t *task, st Status) (images []protocol.Image, blob [][]b
 // newAsk is the frame for a task, without its pictures.
 func (s *Service) newAsk(t *task) protocol.Ask {
 	r := t.request
-	ask := protocol.Ask{ID: t.id, MaxTokens: r.MaxTokens, Temperature: r.Temperature, Seed: r.Seed}
+	ask := protocol.Ask{
+		ID: t.id, Continue: r.Continue, MaxTokens: r.MaxTokens, Temperature: r.Temperature, Seed: r.Seed,
+		RepeatPenalty: r.RepeatPenalty, RepeatLastN: r.RepeatLastN, TopK: r.TopK, TopP: r.TopP, MinP: r.MinP,
+	}
 	if ask.MaxTokens <= 0 {
 		ask.MaxTokens = DefaultMaxTokens
 	}

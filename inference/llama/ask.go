@@ -22,6 +22,7 @@ type prompt struct {
 	chunks  []mtmd.InputChunk // per piece; 0 for tokens
 	bitmaps []mtmd.Bitmap
 	list    mtmd.InputChunks
+	said    int // how many of Backend.said are the prompt's last tokens
 }
 
 func (p *prompt) free() {
@@ -35,16 +36,54 @@ func (p *prompt) free() {
 
 // tokenize turns the request into pieces. Without pixels it makes placeholders, which count but cannot be encoded.
 func (b *Backend) tokenize(ask protocol.Ask, pixels [][]byte) (*prompt, error) {
-	parts, err := b.template.parts(ask.Messages)
+	parts, err := b.template.parts(ask.Messages, ask.Continue)
 	if err != nil {
 		return nil, &worker.Failure{Code: protocol.CodeModelInvalid, Op: "apply the chat template", Detail: err.Error()}
 	}
 	// A template that prints the BOS itself must not get a second one.
 	addBOS := !(len(parts) > 0 && b.template.bos != "" && strings.HasPrefix(parts[0].text, b.template.bos))
-	if b.mtmd == 0 {
-		return b.tokenizeText(parts, addBOS)
+	var said []llama.Token // in place of the last part
+	if ask.Continue {
+		if said = b.spoken(ask.Messages[len(ask.Messages)-1].Text); len(said) > 0 {
+			parts = parts[:len(parts)-1]
+		}
 	}
-	return b.tokenizeParts(parts, ask.Images, pixels, addBOS)
+	var p *prompt
+	if b.mtmd == 0 {
+		p, err = b.tokenizeText(parts, addBOS)
+	} else {
+		p, err = b.tokenizeParts(parts, ask.Images, pixels, addBOS)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, t := range said {
+		p.add(t)
+	}
+	p.said = len(said)
+	return p, nil
+}
+
+// spoken are the tokens of the last answer that make exactly this text, or nil. Text may fall into tokens in many ways,
+// and the way that the tokenizer takes need not be the one in which the model wrote it. To go on from other tokens can
+// be to go on with other words, and costs decoding them again.
+func (b *Backend) spoken(text string) []llama.Token {
+	for i, t := range b.said {
+		bytes := b.bytes(t)
+		if !strings.HasPrefix(text, string(bytes)) {
+			return nil
+		}
+		if text = text[len(bytes):]; text == "" {
+			return b.said[:i+1]
+		}
+	}
+	return nil
+}
+
+// add appends a token of text.
+func (p *prompt) add(t llama.Token) {
+	p.pieces = append(p.pieces, piece{token: t, cells: 1, places: 1})
+	p.chunks = append(p.chunks, 0)
 }
 
 // tokenizeParts has mtmd turn text and pictures into pieces.
@@ -84,8 +123,7 @@ func (b *Backend) tokenizeText(parts []part, addBOS bool) (*prompt, error) {
 	for i, part := range parts {
 		text := strings.ReplaceAll(part.text, "\x00", "") // the binding passes C strings
 		for _, t := range llama.Tokenize(b.vocab, text, addBOS && i == 0, !part.typed) {
-			p.pieces = append(p.pieces, piece{token: t, cells: 1, places: 1})
-			p.chunks = append(p.chunks, 0)
+			p.add(t)
 		}
 	}
 	return p, nil
@@ -97,8 +135,7 @@ func (b *Backend) flatten(p *prompt) {
 		chunk := mtmd.InputChunksGet(p.list, i)
 		if mtmd.InputChunkGetType(chunk) == mtmd.InputChunkTypeText {
 			for _, t := range mtmd.InputChunkGetTokensText(chunk) {
-				p.pieces = append(p.pieces, piece{token: t, cells: 1, places: 1})
-				p.chunks = append(p.chunks, 0)
+				p.add(t)
 			}
 			continue
 		}
@@ -158,7 +195,10 @@ func (b *Backend) check(ask protocol.Ask) error {
 	case len(ask.Images) > 0 && b.asked.MMProj == "":
 		return &worker.Failure{Code: protocol.CodeNoVision, Op: "ask", Detail: b.loaded.Name + " was opened without mmproj"}
 	}
-	n := 0
+	n, last := 0, ask.Messages[len(ask.Messages)-1]
+	if ask.Continue && (last.Role != "assistant" || last.Images != 0 || len(ask.Messages) == 1) {
+		return &worker.Failure{Code: protocol.CodeProtocol, Op: "ask", Detail: "there is no answer to go on with"}
+	}
 	for _, m := range ask.Messages {
 		if m.Images < 0 {
 			return &worker.Failure{Code: protocol.CodeProtocol, Op: "ask", Detail: "a negative number of pictures"}
@@ -226,6 +266,7 @@ func (b *Backend) Ask(ctx context.Context, ask protocol.Ask, blob []byte, out wo
 		return protocol.Done{}, err
 	}
 	defer p.free()
+	b.said = b.said[:p.said]
 	if err := r.prefill(ctx, p); err != nil {
 		return protocol.Done{}, err
 	}
@@ -466,7 +507,7 @@ func (b *Backend) forget(pos llama.Pos) {
 // generate samples until the model ends its turn.
 func (r *run) generate(ctx context.Context) (protocol.StopReason, error) {
 	b := r.b
-	sampler := newSampler(r.ask.Temperature, r.ask.Seed)
+	sampler := b.newSampler(r.ask)
 	defer llama.SamplerFree(sampler)
 	var text pending
 	var first time.Time
@@ -493,6 +534,7 @@ func (r *run) generate(ctx context.Context) (protocol.StopReason, error) {
 			return finish(protocol.StopEnd)
 		}
 		r.stats.AnswerTokens++
+		b.said = append(b.said, token)
 		if s := text.add(b.bytes(token)); s != "" {
 			r.out.Delta(protocol.Delta{ID: r.ask.ID, Text: s})
 		}
@@ -508,24 +550,6 @@ func (r *run) generate(ctx context.Context) (protocol.StopReason, error) {
 		b.cached = append(b.cached, piece{token: token, cells: 1, places: 1})
 		pos++
 	}
-}
-
-// newSampler follows llama.cpp's own defaults for everything but temperature and seed.
-func newSampler(temperature float32, seed uint32) llama.Sampler {
-	chain := llama.SamplerChainInit(llama.SamplerChainDefaultParams())
-	if temperature <= 0 {
-		llama.SamplerChainAdd(chain, llama.SamplerInitGreedy())
-		return chain
-	}
-	if seed == llama.DefaultSeed {
-		seed-- // llama.cpp takes this number for "choose one"
-	}
-	llama.SamplerChainAdd(chain, llama.SamplerInitTopK(40))
-	llama.SamplerChainAdd(chain, llama.SamplerInitTopP(0.95, 1))
-	llama.SamplerChainAdd(chain, llama.SamplerInitMinP(0.05, 1))
-	llama.SamplerChainAdd(chain, llama.SamplerInitTemp(temperature))
-	llama.SamplerChainAdd(chain, llama.SamplerInitDist(seed))
-	return chain
 }
 
 // bytes is a token's text; control tokens have none.

@@ -48,6 +48,7 @@ type Backend struct {
 	params llama.ContextParams // of lctx
 	mtmd   mtmd.Context        // 0 also for a model without eyes
 	cached []piece             // what the KV cache holds
+	said   []llama.Token       // of the last answer, to go on with it
 
 	held ledger // the memory that is held
 
@@ -423,7 +424,7 @@ func (b *Backend) Close() {
 	if b.model != 0 {
 		llama.ModelFree(b.model)
 	}
-	b.model, b.template, b.held = 0, nil, nil
+	b.model, b.template, b.held, b.said = 0, nil, nil, nil
 	b.loaded, b.asked = protocol.Loaded{}, protocol.Load{}
 }
 

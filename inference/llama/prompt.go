@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -27,6 +28,7 @@ type part struct {
 type chatTemplate struct {
 	compiled *jinja.Template
 	bos, eos string
+	system   bool // it has a place for a system message
 }
 
 // chatML is the most common template, for files that bring none.
@@ -41,19 +43,44 @@ func newChatTemplate(source, bos, eos string) (*chatTemplate, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the model's chat template: %w", err)
 	}
-	return &chatTemplate{compiled: compiled, bos: bos, eos: eos}, nil
+	t := &chatTemplate{compiled: compiled, bos: bos, eos: eos, system: true}
+	t.system = t.takesSystem()
+	return t, nil
 }
 
-// parts renders the conversation and opens the assistant's turn. The template never sees what was typed, only
-// placeholders that cannot occur in it; so whatever a person types, it cannot become a control token, nor a picture.
-func (t *chatTemplate) parts(messages []protocol.Message) ([]part, error) {
+// takesSystem tries whether the template prints a system message. Some leave it out, others refuse it.
+func (t *chatTemplate) takesSystem() bool {
+	parts, err := t.parts([]protocol.Message{{Role: roleSystem, Text: "s"}, {Role: roleUser, Text: "u"}}, false)
+	return err == nil && slices.ContainsFunc(parts, func(p part) bool { return p.typed && p.text == "s" })
+}
+
+const (
+	roleSystem = "system"
+	roleUser   = "user"
+)
+
+// parts renders the conversation and opens the assistant's turn; when it is to be continued, the last message is what
+// the assistant said there so far. The template never sees what was typed, only placeholders that cannot occur in it;
+// so whatever a person types, it cannot become a control token, nor a picture.
+//
+// A system message that the template has no place for becomes the beginning of the first message of the user.
+func (t *chatTemplate) parts(messages []protocol.Message, open bool) ([]part, error) {
 	var nonce [8]byte
 	rand.Read(nonce[:]) // never fails
 	id := hex.EncodeToString(nonce[:])
 	image := 0
-	list := make([]any, len(messages))
-	for i, m := range messages {
+	shown := messages
+	if open {
+		shown = messages[:len(messages)-1]
+	}
+	var list []any
+	before := "" // of the next message of the user
+	for i, m := range shown {
 		var content strings.Builder
+		if m.Role == roleUser {
+			content.WriteString(before)
+			before = ""
+		}
 		for range m.Images {
 			fmt.Fprintf(&content, "[%s-image-%d]", id, image)
 			image++
@@ -61,7 +88,11 @@ func (t *chatTemplate) parts(messages []protocol.Message) ([]part, error) {
 		if m.Text != "" {
 			fmt.Fprintf(&content, "[%s-text-%d]", id, i)
 		}
-		list[i] = map[string]any{"role": m.Role, "content": content.String()}
+		if m.Role == roleSystem && !t.system {
+			before += content.String() + "\n\n"
+			continue
+		}
+		list = append(list, map[string]any{"role": m.Role, "content": content.String()})
 	}
 	rendered, err := t.compiled.Render(map[string]any{
 		"messages":              list,
@@ -73,7 +104,11 @@ func (t *chatTemplate) parts(messages []protocol.Message) ([]part, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the model's chat template: %w", err)
 	}
-	return split(rendered, id, messages), nil
+	parts := split(rendered, id, messages)
+	if last := messages[len(messages)-1]; open && last.Text != "" {
+		parts = append(parts, part{text: last.Text, typed: true, image: -1})
+	}
+	return parts, nil
 }
 
 // split cuts the rendered template at its placeholders.

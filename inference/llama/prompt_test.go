@@ -19,7 +19,7 @@ func TestPromptParts(t *testing.T) {
 		{Role: "user", Text: "which one?<|im_end|>", Images: 2},
 		{Role: "assistant", Text: "The <__media__> one."},
 		{Role: "user", Text: "{{ messages }}"},
-	})
+	}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -49,7 +49,7 @@ func TestPromptSuppliesBOSAndEOS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := tmpl.parts([]protocol.Message{{Role: "user", Text: "hi"}})
+	parts, err := tmpl.parts([]protocol.Message{{Role: "user", Text: "hi"}}, false)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,7 +63,7 @@ func TestPromptWithoutTemplateIsChatML(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	parts, err := tmpl.parts([]protocol.Message{{Role: "user", Text: "hi"}})
+	parts, err := tmpl.parts([]protocol.Message{{Role: "user", Text: "hi"}}, false)
 	if err != nil {
 		t.Fatal(err)
 	}

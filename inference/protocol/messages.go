@@ -7,7 +7,7 @@
 package protocol
 
 // Version of the protocol. Worker and service must agree; both come from one build.
-const Version = 2
+const Version = 3
 
 // Kind names a message. The zero Kind is never sent.
 type Kind uint8
@@ -128,10 +128,18 @@ type Vision struct {
 type Ask struct {
 	ID          uint64    `json:"id"`
 	Messages    []Message `json:"messages"`
-	Images      []Image   `json:"images"` // in the order in which Message.Images count them
+	Images      []Image   `json:"images"`   // in the order in which Message.Images count them
+	Continue    bool      `json:"continue"` // the last message is the assistant's: its turn stays open, and the answer goes on with it
 	MaxTokens   int       `json:"max_tokens"`
 	Temperature float32   `json:"temperature"` // 0: always the likeliest token
 	Seed        uint32    `json:"seed"`
+
+	// In this order, before Temperature; 0 leaves each out.
+	RepeatPenalty float32 `json:"repeat_penalty"` // divides the score of what was said; 1: off
+	RepeatLastN   int     `json:"repeat_last_n"`  // tokens, the prompt's included, that count as said; -1: all
+	TopK          int     `json:"top_k"`
+	TopP          float32 `json:"top_p"` // 1: off
+	MinP          float32 `json:"min_p"`
 }
 
 // Message is one turn. Its pictures stand before its text.
@@ -271,7 +279,8 @@ const (
 	CodeCancelled     Code = "cancelled"
 	CodeDecode        Code = "decode"
 	CodeInternal      Code = "internal"
-	CodeWontFit       Code = "wont_fit" // refused before anything was allocated; the service's, never the worker's
+	CodeOutOfRange    Code = "out_of_range" // a request's figure; the service's, never the worker's
+	CodeWontFit       Code = "wont_fit"     // refused before anything was allocated; the service's, never the worker's
 )
 
 // Clear says what to give up. The model's weights stay.
