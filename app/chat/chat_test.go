@@ -9,7 +9,7 @@ import (
 )
 
 func turn(question string, state State, answer string, images ...*vision.Picture) *Turn {
-	t := &Turn{Question: question, State: state}
+	t := &Turn{Question: question, About: About{State: state}}
 	for _, p := range images {
 		t.Images = append(t.Images, Image{Picture: p})
 	}
