@@ -134,13 +134,14 @@ func (p *panel) restyle() {
 // label is one line of text in a theme colour. It ends in an ellipsis where there is no room for it all.
 type label struct {
 	text  string
+	base  float32 // its size at the usual text size
 	color fyne.ThemeColorName
 	draw  *canvas.Text
 }
 
 func newLabel(text string, size float32, color fyne.ThemeColorName) *label {
-	l := &label{text: text, color: color, draw: canvas.NewText(text, theme.Color(color))}
-	l.draw.TextSize = size
+	l := &label{text: text, base: size, color: color, draw: canvas.NewText(text, theme.Color(color))}
+	l.draw.TextSize = scaled(size)
 	return l
 }
 
@@ -150,7 +151,7 @@ func (l *label) bold() *label {
 }
 
 func (l *label) restyle() {
-	l.draw.Color = theme.Color(l.color)
+	l.draw.Color, l.draw.TextSize = theme.Color(l.color), scaled(l.base)
 	l.draw.Refresh()
 }
 
@@ -158,16 +159,17 @@ func (l *label) restyle() {
 func (l *label) set(text string) { l.text, l.draw.Text = text, text }
 
 // size is what the whole text takes.
-func (l *label) size() fyne.Size { return fyne.MeasureText(l.text, l.draw.TextSize, l.draw.TextStyle) }
+func (l *label) size() fyne.Size { return fyne.MeasureText(l.text, scaled(l.base), l.draw.TextStyle) }
 
 // place puts the text at x, vertically centred on a line of height h at y, and cuts it to width w.
 func (l *label) place(x, y, w, h float32) {
+	l.draw.TextSize = scaled(l.base)
 	l.draw.Text = ellipsis(l.text, w, l.draw.TextSize, l.draw.TextStyle)
 	place(l.draw, x, y, w, h)
 	l.draw.Refresh()
 }
 
-// ellipsis cuts text to a width, marking what is missing.
+// ellipsis cuts text of a size as drawn to a width, marking what is missing.
 func ellipsis(text string, width, size float32, style fyne.TextStyle) string {
 	if fyne.MeasureText(text, size, style).Width <= width+0.5 {
 		return text
@@ -185,6 +187,7 @@ func ellipsis(text string, width, size float32, style fyne.TextStyle) string {
 	return strings.TrimRight(string(runes[:max(low, 0)]), " ") + "…"
 }
 
+// textHeight is the height of a line of text of a size as drawn.
 func textHeight(size float32) float32 {
 	return fyne.MeasureText("Mg", size, fyne.TextStyle{}).Height
 }

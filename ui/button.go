@@ -113,11 +113,12 @@ func (b *button) colors() (fill, text fyne.ThemeColorName) {
 	return colorRaised, colorText
 }
 
+// metrics are the button's measures at the chosen text size, but for the size of its text, which is a label's.
 func (b *button) metrics() (height, pad, size, icon float32) {
 	if b.small {
-		return 24, 6, textSmall, 14
+		return scaled(24), 6, textSmall, scaled(14)
 	}
-	return 34, 14, textBody, 18
+	return scaled(34), 14, textBody, scaled(18)
 }
 
 // widths returns what the button takes with its padding, and what each of its parts takes.
@@ -131,16 +132,16 @@ func (b *button) widths() (total, lead, text, detail, tail float32) {
 		tail = iconSize - 4 + gap1
 	}
 	if b.text != "" {
-		text = fyne.MeasureText(b.text, size, style).Width
+		text = fyne.MeasureText(b.text, scaled(size), style).Width
 		if lead > 0 {
 			lead += 6
 		}
 	}
 	if b.detail != "" {
-		detail = fyne.MeasureText(" · "+b.detail, size, fyne.TextStyle{}).Width
+		detail = fyne.MeasureText(" · "+b.detail, scaled(size), fyne.TextStyle{}).Width
 	}
 	if b.text == "" {
-		pad = (34 - iconSize) / 2
+		pad = (scaled(34) - iconSize) / 2
 		if b.small {
 			pad = 5
 		}
@@ -204,7 +205,7 @@ func (b *button) CreateRenderer() fyne.WidgetRenderer {
 			over.fill = theme.ColorNameHover
 		}
 		_, _, size, _ := b.metrics()
-		text.draw.TextSize, detail.draw.TextSize = size, size
+		text.base, detail.base = size, size
 		text.draw.TextStyle.Bold = b.kind != quiet && b.kind != pill
 		text.color, lead.color, tail.color = fg, fg, colorMuted
 		text.set(b.text)

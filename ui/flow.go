@@ -42,7 +42,7 @@ type face struct {
 }
 
 func (f face) of(s span) (size float32, style fyne.TextStyle) {
-	size, style = f.size, fyne.TextStyle{Bold: s.bold || f.bold, Italic: s.italic, Monospace: s.code}
+	size, style = scaled(f.size), fyne.TextStyle{Bold: s.bold || f.bold, Italic: s.italic, Monospace: s.code}
 	if s.code {
 		size -= 0.5
 	}

@@ -30,7 +30,7 @@ const (
 	colorError  = theme.ColorNameError
 )
 
-// Spacing and sizes, in Fyne's units.
+// Spacing and sizes, in Fyne's units, at the usual text size. Whatever draws or measures text takes its size through scaled.
 const (
 	gap1, gap2, gap3, gap4, gap5 float32 = 4, 8, 12, 16, 20
 
@@ -43,6 +43,32 @@ const (
 
 	columnWidth float32 = 720 // transcript and composer
 )
+
+// textFactor is how much larger than usual a person wants all text, from 0.8 to 1.6. Like Fyne's theme there is one for the whole
+// program; it belongs to the main goroutine.
+var textFactor float32 = 1
+
+// The limits of textFactor.
+const smallestText, largestText float32 = 0.8, 1.6
+
+// setTextFactor takes a setting; 0 stands for the usual size. It says whether that changed anything.
+func setTextFactor(f float32) (changed bool) {
+	if f == 0 {
+		f = 1
+	}
+	f = min(max(f, smallestText), largestText)
+	changed = f != textFactor
+	textFactor = f
+	return changed
+}
+
+// scaled is what a size of text, or of something that holds a line of text, is at the chosen text size. It keeps to half units.
+func scaled(v float32) float32 {
+	if textFactor == 1 {
+		return v
+	}
+	return round(2*v*textFactor) / 2
+}
 
 // palette maps colour names to the colours of one variant.
 type palette map[fyne.ThemeColorName]color.NRGBA
@@ -220,13 +246,15 @@ func (l *look) Icon(name fyne.ThemeIconName) fyne.Resource { return theme.Defaul
 func (l *look) Size(name fyne.ThemeSizeName) float32 {
 	switch name {
 	case theme.SizeNameText:
-		return textBody
+		return scaled(textBody)
 	case theme.SizeNameCaptionText:
-		return textSmall
+		return scaled(textSmall)
 	case theme.SizeNameSubHeadingText:
-		return 16
+		return scaled(16)
 	case theme.SizeNameHeadingText:
-		return 19
+		return scaled(19)
+	case theme.SizeNameInlineIcon:
+		return scaled(20)
 	case theme.SizeNameInputRadius, theme.SizeNameSelectionRadius:
 		return radiusControl
 	case theme.SizeNameInputBorder, theme.SizeNameSeparatorThickness:

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"log"
 	"math"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/app"
 
+	"galago/assets/fonts"
 	"galago/ui"
 )
 
@@ -138,7 +140,13 @@ func main() {
 	width := flag.Float64("width", 1200, "of the window")
 	height := flag.Float64("height", 780, "of the window")
 	theme := flag.String("theme", "system", "light, dark or system")
+	fontDir := flag.String("fonts", "", "folder for the fonts that Galago brings")
 	flag.Parse()
+	if *fontDir != "" {
+		if err := fonts.Offer(*fontDir); err != nil {
+			log.Fatal(err)
+		}
+	}
 
 	a := app.NewWithID("galago.uidemo")
 	var w *ui.Window
@@ -198,6 +206,8 @@ func show(w *ui.Window, scene string) {
 		w.SetAttachments([]ui.Attachment{one})
 		w.SetQueue([]ui.Turn{{ID: 9, Question: "And the lower shelf?"}})
 		w.SetBusy(true)
+	case "scripts":
+		w.SetTurns([]ui.Turn{scriptTurn})
 	case "markdown":
 		w.SetTurns([]ui.Turn{done})
 	case "working":
