@@ -7,7 +7,6 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"math"
 	"os"
 	"os/signal"
 	"path/filepath"
@@ -27,6 +26,11 @@ type askOptions struct {
 	then        list
 	maxTokens   int
 	temperature float64
+	topK        int
+	topP, minP  float64
+	penalty     float64
+	lastN       int
+	system      string
 	seed        uint
 	json        bool
 	question    string
@@ -118,8 +122,14 @@ func parseAsk(args []string, errOut io.Writer) (askOptions, error) {
 	f.Var(&o.images, "image", "picture `FILE` (JPEG, PNG, GIF, BMP, TIFF, WebP); may be given several times")
 	f.Var(&o.then, "then", "further `QUESTION` in the same conversation; may be given several times")
 	f.IntVar(&o.maxTokens, "max-tokens", inference.DefaultMaxTokens, "longest answer, in `tokens`")
-	f.Float64Var(&o.temperature, "temperature", math.Round(float64(inference.DefaultTemperature)*100)/100,
+	f.StringVar(&o.system, "system", "", "`text` that tells the model how to answer, before the conversation")
+	f.Float64Var(&o.temperature, "temperature", inference.Ranges.Temperature.Default,
 		"how freely words are chosen: `T` from 0, always the likeliest, to 2; the built-in model's own is 0")
+	f.IntVar(&o.topK, "top-k", int(inference.Ranges.TopK.Default), "choose among the `K` likeliest words; 0 for all")
+	f.Float64Var(&o.topP, "top-p", inference.Ranges.TopP.Default, "choose among the likeliest words that have the share `P` of the probability together; 0 or 1 for all")
+	f.Float64Var(&o.minP, "min-p", inference.Ranges.MinP.Default, "choose among the words with the share `P` of the likeliest one's probability; 0 for all")
+	f.Float64Var(&o.penalty, "repeat-penalty", inference.Ranges.RepeatPenalty.Default, "`factor` that makes less likely what was said, from 1, off, to 2")
+	f.IntVar(&o.lastN, "repeat-last-n", int(inference.Ranges.RepeatLastN.Default), "how many `tokens` count as said for --repeat-penalty; 0 for none, -1 for all")
 	f.UintVar(&o.seed, "seed", 0, "`number` that makes an answer repeatable; 0 for a new one each time")
 	f.BoolVar(&o.json, "json", false, "print one JSON object at the end instead of the text as it comes")
 	questions, err := parseMixed(f, args)
@@ -139,16 +149,47 @@ func parseAsk(args []string, errOut io.Writer) (askOptions, error) {
 		return usage("the question is empty.")
 	case o.context < 0:
 		return usage("--context must be at least 1, or 0 for the default.")
-	case o.maxTokens < 1:
-		return usage("--max-tokens must be at least 1.")
-	case !(o.temperature >= 0 && o.temperature <= 2): // also when it is not a number
-		return usage("--temperature must be between 0 and 2.")
+	case o.outOfRange() != "":
+		return usage(o.outOfRange())
 	case o.seed > 1<<32-1:
 		return usage("--seed must be below 4294967296.")
 	}
 	o.question = questions[0]
 	f.Visit(func(f *flag.Flag) { o.chosenTemperature = o.chosenTemperature || f.Name == "temperature" })
 	return o, nil
+}
+
+// outOfRange says which figure is, or nothing.
+func (o askOptions) outOfRange() string {
+	for _, f := range []struct {
+		flag  string
+		value float64
+		inference.Range
+	}{
+		{"--max-tokens", float64(o.maxTokens), inference.Ranges.MaxTokens},
+		{"--temperature", o.temperature, inference.Ranges.Temperature},
+		{"--top-k", float64(o.topK), inference.Ranges.TopK},
+		{"--top-p", o.topP, inference.Ranges.TopP},
+		{"--min-p", o.minP, inference.Ranges.MinP},
+		{"--repeat-penalty", o.penalty, inference.Ranges.RepeatPenalty},
+		{"--repeat-last-n", float64(o.lastN), inference.Ranges.RepeatLastN},
+	} {
+		if !f.Has(f.value) { // also when it is not a number
+			return fmt.Sprintf("%s must be between %v and %v.", f.flag, f.Min, f.Max)
+		}
+	}
+	return ""
+}
+
+// request asks about a conversation.
+func (o askOptions) request(messages []inference.Message) inference.Request {
+	if o.system != "" {
+		messages = append([]inference.Message{{Role: "system", Text: o.system}}, messages...)
+	}
+	return inference.Request{
+		Messages: messages, MaxTokens: o.maxTokens, Temperature: float32(o.temperature), Seed: uint32(o.seed),
+		TopK: o.topK, TopP: float32(o.topP), MinP: float32(o.minP), RepeatPenalty: float32(o.penalty), RepeatLastN: o.lastN,
+	}
 }
 
 // parseMixed parses flags wherever they stand before a "--", and returns the rest.
@@ -272,11 +313,7 @@ func converse(ctx context.Context, c inference.Client, o askOptions, pictures []
 			m.Images = inference.Images(pictures...)
 		}
 		messages = append(messages, m)
-		r := inference.Request{
-			Messages: messages, MaxTokens: o.maxTokens,
-			Temperature: float32(o.temperature), Seed: uint32(o.seed),
-		}
-		answer, err := inference.Ask(ctx, c, r, func(e inference.Event) {
+		answer, err := inference.Ask(ctx, c, o.request(messages), func(e inference.Event) {
 			switch {
 			case e.Kind == inference.Notice:
 				fmt.Fprintln(notes, "galago-engine ask:", e.Text)

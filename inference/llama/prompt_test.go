@@ -125,3 +125,46 @@ func TestPendingHoldsBackHalfCharacters(t *testing.T) {
 		t.Errorf("bytes that are no UTF-8 become %q", s)
 	}
 }
+
+func TestPromptOfAnAnswerToGoOnWith(t *testing.T) {
+	tmpl, err := newChatTemplate(chatML, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := tmpl.parts([]protocol.Message{{Role: "user", Text: "which?"}, {Role: "assistant", Text: "The<|im_end|>"}}, true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(parts); n != 4 || parts[2].text != "<|im_end|>\n<|im_start|>assistant\n" || parts[3] != (part{text: "The<|im_end|>", typed: true, image: -1}) {
+		t.Errorf("parts are %+v", parts)
+	}
+}
+
+func TestSystemPromptWithoutAPlaceForIt(t *testing.T) {
+	for name, source := range map[string]string{
+		"left out": `{% for m in messages %}{% if m.role != 'system' %}<{{ m.role }}>{{ m.content }}{% endif %}{% endfor %}`,
+		"refused": `{% if messages[0].role == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}` +
+			`{% for m in messages %}<{{ m.role }}>{{ m.content }}{% endfor %}`,
+	} {
+		tmpl, err := newChatTemplate(source, "", "")
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts, err := tmpl.parts([]protocol.Message{
+			{Role: "system", Text: "Be terse."},
+			{Role: "user", Text: "which?", Images: 1},
+			{Role: "assistant", Text: "That."},
+			{Role: "user", Text: "why?"},
+		}, false)
+		var text strings.Builder
+		for _, p := range parts {
+			if p.image >= 0 {
+				text.WriteString("[picture]")
+			}
+			text.WriteString(p.text)
+		}
+		if want := "<user>Be terse.\n\n[picture]which?<assistant>That.<user>why?"; err != nil || text.String() != want {
+			t.Errorf("%s: %q, %v; want %q", name, text.String(), err, want)
+		}
+	}
+}

@@ -18,6 +18,8 @@ import (
 	"golang.org/x/image/draw"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
+
+	"galago/inference/vision/heif"
 )
 
 // errSize is a file whose pixels do not have the size that its header announced.
@@ -26,7 +28,7 @@ var errSize = errors.New("pixels differ in size from the header")
 func decodeImage(h Header, name string, data []byte) (img image.Image, err error) {
 	defer recoverAs(name, &err)
 	img, err = decodePixels(h, data)
-	if err == nil && h.Format != "gif" && h.Format != "webp" {
+	if err == nil && h.Format != "gif" && h.Format != "webp" && h.Format != "heic" {
 		if b := img.Bounds(); b.Dx() != h.Width || b.Dy() != h.Height {
 			err = errSize
 		}
@@ -55,6 +57,8 @@ func decodePixels(h Header, data []byte) (image.Image, error) {
 			return firstWebPFrame(data, image.Rect(0, 0, h.Width, h.Height))
 		}
 		return decodeWebP(r)
+	case "heic", "avif":
+		return heif.Decode(data, h.heif)
 	}
 	return nil, fmt.Errorf("unknown format %q", h.Format)
 }
@@ -104,6 +108,12 @@ func decodeError(name, format string, err error) *Error {
 		errors.Is(err, bmp.ErrUnsupported):
 		kind = KindUnsupported
 		rest = fmt.Sprintf("is a rare kind of %s that Galago cannot read. Save it as an ordinary JPEG or PNG first.", display(format))
+	case errors.Is(err, heif.ErrUnsupported):
+		kind = KindUnsupported
+		rest = fmt.Sprintf("is a rare kind of %s that Galago cannot read. Save it as an ordinary JPEG or PNG first.", display(format))
+	case errors.Is(err, heif.ErrTime):
+		kind = KindUnsupported
+		rest = "takes too long to read. Save it as an ordinary JPEG or PNG first."
 	case isShort(err):
 		rest = "is cut short: its end is missing. Copy or download it again."
 	}
@@ -114,7 +124,7 @@ func decodeError(name, format string, err error) *Error {
 
 // isShort reports whether a decoder ran out of bytes. The GIF and TIFF decoders say so in words only.
 func isShort(err error) bool {
-	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) {
+	if errors.Is(err, io.ErrUnexpectedEOF) || errors.Is(err, io.EOF) || errors.Is(err, heif.ErrShort) {
 		return true
 	}
 	s := err.Error()

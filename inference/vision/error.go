@@ -56,13 +56,13 @@ func errTooBig(name string, size int64) *Error {
 func errNotPicture(name string, head []byte) *Error {
 	what, way := describe(head)
 	if way == "" {
-		way = "Choose a JPEG, PNG, GIF, BMP, TIFF or WebP file."
+		way = "Choose a JPEG, PNG, GIF, BMP, TIFF, WebP, HEIC or AVIF file."
 	}
 	return newError(KindNotPicture, name, what+" "+way)
 }
 
-func errTooLarge(name string, w, h int) *Error {
-	limit := fmt.Sprintf("%d megapixels", MaxPixels/1_000_000)
+func errTooLarge(name string, w, h, most int) *Error {
+	limit := fmt.Sprintf("%d megapixels", most/1_000_000)
 	if w > MaxSide || h > MaxSide {
 		limit = thousands(MaxSide) + " pixels on a side"
 	}
@@ -87,10 +87,6 @@ var foreign = []struct {
 	way    string
 }{
 	{0, "%PDF-", "is a PDF document.", "Export the page as a PNG or take a screenshot of it."},
-	{4, "ftypheic", "is a HEIC picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
-	{4, "ftypheix", "is a HEIC picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
-	{4, "ftypmif1", "is a HEIF picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
-	{4, "ftypavif", "is an AVIF picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
 	{0, "\x00\x00\x00\x0cJXL ", "is a JPEG XL picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
 	{0, "\xff\x0a", "is a JPEG XL picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
 	{4, "jP  \r\n\x87\n", "is a JPEG 2000 picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},

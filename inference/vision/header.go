@@ -8,6 +8,8 @@ import (
 	"image/jpeg"
 	"image/png"
 
+	"galago/inference/vision/heif"
+
 	"golang.org/x/image/bmp"
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
@@ -18,10 +20,12 @@ const sniffLen = 512
 
 // Header is what a picture file says of itself before its pixels are decoded.
 type Header struct {
-	Format        string // jpeg, png, gif, bmp, tiff or webp
+	Format        string // jpeg, png, gif, bmp, tiff, webp, heic or avif
 	Width, Height int    // as stored, before Orientation is applied; between 1 and MaxSide
 	Orientation   int    // as EXIF counts: 1 (upright) to 8
 	Animated      bool   // more frames follow the first
+
+	heif heif.Info // of heic and avif
 }
 
 // Sniff tells a picture's format by its first bytes, of which 16 are enough. It is empty when they are not a picture.
@@ -42,6 +46,10 @@ func Sniff(head []byte) string {
 		return "tiff"
 	case at(0, "RIFF") && at(8, "WEBP"):
 		return "webp"
+	case at(4, "ftypavi"):
+		return "avif"
+	case heif.Sniff(head):
+		return "heic" // or avif, as its boxes say
 	}
 	return ""
 }
@@ -60,21 +68,47 @@ func ReadHeader(name string, data []byte) (h Header, err error) {
 	if h.Format == "" {
 		return Header{}, errNotPicture(name, data[:min(len(data), sniffLen)])
 	}
-	c, err := decodeConfig(h.Format, data)
-	if err != nil {
+	if err := h.read(data); err != nil {
 		return Header{}, decodeError(name, h.Format, err)
 	}
-	h.Width, h.Height = c.Width, c.Height
 	if h.Width <= 0 || h.Height <= 0 {
 		return Header{}, newError(KindDamaged, name, "is damaged: it says that it has no pixels. Copy or download it again.")
 	}
-	if h.Width > MaxSide || h.Height > MaxSide || int64(h.Width)*int64(h.Height) > MaxPixels {
-		return Header{}, errTooLarge(name, h.Width, h.Height)
+	if most := h.maxPixels(); h.Width > MaxSide || h.Height > MaxSide || int64(h.Width)*int64(h.Height) > int64(most) {
+		return Header{}, errTooLarge(name, h.Width, h.Height, most)
 	}
-	h.Orientation = orientation(h.Format, data)
-	h.Animated = animated(h.Format, data)
+	if h.heif.Codec == "" {
+		h.Orientation = orientation(h.Format, data)
+		h.Animated = animated(h.Format, data)
+	}
 	return h, nil
 }
+
+// read takes size and kind from the header.
+func (h *Header) read(data []byte) (err error) {
+	if h.Format == "heic" || h.Format == "avif" {
+		if h.heif, err = heif.ReadInfo(data); err != nil {
+			return err
+		}
+		h.Format = string(h.heif.Codec)
+		h.Width, h.Height = h.heif.Width, h.heif.Height
+		h.Orientation, h.Animated = h.heif.Orientation, h.heif.Sequence
+		return nil
+	}
+	c, err := decodeConfig(h.Format, data)
+	h.Width, h.Height = c.Width, c.Height
+	return err
+}
+
+// maxPixels is MaxPixels, or what the decoder of AVIF with more than 8 bits a colour has memory for.
+func (h *Header) maxPixels() int {
+	if h.heif.Codec == heif.AV1 && h.heif.Deep {
+		return maxDeepPixels
+	}
+	return MaxPixels
+}
+
+const maxDeepPixels = 50_000_000
 
 func decodeConfig(format string, data []byte) (image.Config, error) {
 	r := bytes.NewReader(data)

@@ -27,7 +27,7 @@ const (
 // It is immutable and may be shared between goroutines.
 type Picture struct {
 	Name   string      // of the file, without its folder
-	Format string      // jpeg, png, gif, bmp, tiff or webp, as sniffed
+	Format string      // jpeg, png, gif, bmp, tiff, webp, heic or avif, as sniffed
 	Width  int         // of the file, upright
 	Height int         // of the file, upright
 	RGBA   *image.RGBA // upright and opaque; smaller than Width x Height above MaxKept
