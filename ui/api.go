@@ -270,6 +270,7 @@ type Banner struct {
 	Detail  string
 	Label   string // of its button, empty for none
 	Do      func() // nil on a problem: Actions.Reload
+	Dismiss func() // of the cross at its end; nil: none, it goes when its reason does
 }
 
 // Sample is a picture of the empty state that can be clicked.

@@ -6,6 +6,8 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/widget"
+
+	"galago/assets/words"
 )
 
 // header is the bar at the top: the name, the model, a new chat and the settings.
@@ -115,6 +117,7 @@ type bannerStrip struct {
 	detail *prose
 	button *button
 	fold   *button
+	cross  *button
 	shown  bool // the detail
 	onSize func()
 }
@@ -137,6 +140,12 @@ func newBannerStrip(act Actions, tips *tips, onSize func()) *bannerStrip {
 		b.Refresh()
 	})
 	b.fold.small = true
+	b.cross = newButton(quiet, "close", "", func() {
+		if b.banner != nil && b.banner.Dismiss != nil {
+			b.banner.Dismiss()
+		}
+	}).withTip(tips, words.T("Dismiss"))
+	b.cross.small = true
 	b.ExtendBaseWidget(b)
 	return b
 }
@@ -159,7 +168,7 @@ const leastBannerText float32 = 240
 func (b *bannerStrip) widths(width float32) (left, room float32, below bool) {
 	all := min(width-2*gap5, columnWidth)
 	left = (width - all) / 2
-	all -= 28
+	all -= 28 + b.crossWidth()
 	room = all
 	if b.banner.Label != "" {
 		room -= b.button.measure().Width + gap3
@@ -171,6 +180,14 @@ func (b *bannerStrip) widths(width float32) (left, room float32, below bool) {
 		return left, all, true
 	}
 	return left, room, false
+}
+
+// crossWidth is what the cross takes of the text's line, with the space before it.
+func (b *bannerStrip) crossWidth() float32 {
+	if b.banner.Dismiss == nil {
+		return 0
+	}
+	return b.cross.measure().Width + gap1
 }
 
 func (b *bannerStrip) heightFor(width float32) float32 {
@@ -191,7 +208,7 @@ func (b *bannerStrip) heightFor(width float32) float32 {
 func (b *bannerStrip) CreateRenderer() fyne.WidgetRenderer {
 	back, edge := newPanel(colorTint, "", 0), newPanel(colorLine, "", 0)
 	mark := newIcon("info", colorAccent)
-	d := &drawing{objects: []fyne.CanvasObject{back.rect, edge.rect, mark.image, b.text, b.fold, b.button, b.detail}}
+	d := &drawing{objects: []fyne.CanvasObject{back.rect, edge.rect, mark.image, b.text, b.fold, b.button, b.cross, b.detail}}
 	d.min = func() fyne.Size { return fyne.NewSize(200, 0) }
 	d.layout = func(s fyne.Size) {
 		if b.banner == nil || s.Height == 0 {
@@ -204,6 +221,9 @@ func (b *bannerStrip) CreateRenderer() fyne.WidgetRenderer {
 		row := max(h, 24)
 		place(mark.image, left, gap2+(row-18)/2, 18, 18)
 		place(b.text, left+28, gap2+(row-h)/2, room, h)
+		cross := b.cross.measure()
+		setVisible(b.cross, b.banner.Dismiss != nil)
+		place(b.cross, left+min(s.Width-2*gap5, columnWidth)-cross.Width, gap2+(row-cross.Height)/2, cross.Width, cross.Height)
 		fold, size := b.fold.measure(), b.button.measure()
 		y := gap2 + (row-size.Height)/2
 		buttonX, foldX := left+28+room+gap3, left+28+room+gap1
