@@ -20,7 +20,7 @@ import (
 var mayImport = map[string][]string{
 	"galago": {"galago/app"},
 	"galago/app": {
-		"galago/app/chat", "galago/app/locale", "galago/ui", "galago/vram", "galago/assets", "galago/assets/words",
+		"galago/app/chat", "galago/app/locale", "galago/ui", "galago/vram", "galago/assets", "galago/assets/words", "galago/assets/fonts",
 		"galago/app/chat/...", "galago/inference", "galago/inference/gguf", "galago/inference/plan", "galago/inference/protocol", "galago/inference/vision",
 		fyne, "github.com/adrg/xdg", "golang.org/x/sys/...",
 		"golang.design/x/clipboard", "github.com/rymdport/portal/...", "github.com/godbus/dbus/v5",
@@ -30,7 +30,7 @@ var mayImport = map[string][]string{
 	"galago/app/chat/transfer": {"galago/app/chat/store"},
 	"galago/app/locale":        {},
 	"galago/ui": {
-		"galago/app/chat", "galago/vram", "galago/assets", "galago/assets/words",
+		"galago/app/chat", "galago/vram", "galago/assets", "galago/assets/words", "galago/assets/fonts",
 		fyne, "github.com/yuin/goldmark/...", "github.com/alecthomas/chroma/v2/...", "golang.org/x/image/...",
 		"github.com/go-text/typesetting/...", "github.com/rivo/uniseg",
 	},

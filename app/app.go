@@ -26,6 +26,8 @@ func Run(version string, files []string) {
 	state := filepath.Join(xdg.StateHome, "galago")
 	logger, closeLog := openLog(state)
 	defer closeLog()
+	settings := filepath.Join(xdg.ConfigHome, "galago", "settings.json")
+	speak(settings, filepath.Join(xdg.CacheHome, "galago"), logger)
 	diedNot, err := awaitCrash(state, version)
 	if err != nil {
 		logger.Warn("crashes cannot be reported", "err", err)
@@ -41,7 +43,7 @@ func Run(version string, files []string) {
 		Do:           main.pass,
 		Client:       service,
 		Copy:         func(s string) { a.Clipboard().SetContent(s) },
-		SettingsPath: filepath.Join(xdg.ConfigHome, "galago", "settings.json"),
+		SettingsPath: settings,
 	})
 	actions := c.Actions()
 	actions.Quit = main.close
