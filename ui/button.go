@@ -59,8 +59,22 @@ func (b *button) Tapped(*fyne.PointEvent) {
 	}
 }
 
-func (b *button) FocusGained() { b.focused = true; b.Refresh() }
-func (b *button) FocusLost()   { b.focused = false; b.Refresh() }
+// FocusGained marks the button, and tells what it does where that is not written on it.
+func (b *button) FocusGained() {
+	b.focused = true
+	b.Refresh()
+	if b.tip != "" && b.text == "" {
+		b.tips.showSoon(b, b.tip)
+	}
+}
+
+// FocusLost implements fyne.Focusable.
+func (b *button) FocusLost() {
+	b.focused = false
+	b.tips.hide()
+	b.Refresh()
+}
+
 func (b *button) TypedRune(r rune) {
 	if r != ' ' {
 		typeElsewhere(b, r)
@@ -168,6 +182,10 @@ func (b *button) CreateRenderer() fyne.WidgetRenderer {
 		for _, p := range []*panel{back, over, ring} {
 			place(p.rect, 0, 0, s.Width, s.Height)
 		}
+		if b.kind == primary { // the mark has the button's own colour: it goes around it
+			place(ring.rect, -ringGap, -ringGap, s.Width+2*ringGap, s.Height+2*ringGap)
+			ring.rect.CornerRadius = radiusControl + ringGap
+		}
 		_, pad, _, iconSize := b.metrics()
 		total, wl, wt, wd, wtail := b.widths()
 		x := (s.Width - total) / 2
@@ -229,6 +247,9 @@ func (b *button) CreateRenderer() fyne.WidgetRenderer {
 	d.restyle()
 	return d
 }
+
+// ringGap is how far the mark of the keyboard's focus stays away from a primary button.
+const ringGap float32 = 4
 
 // styleRing draws the mark of the keyboard's focus.
 func styleRing(r *canvas.Rectangle, on bool) {

@@ -1,0 +1,101 @@
+package ui
+
+import (
+	"testing"
+	"time"
+
+	"fyne.io/fyne/v2"
+)
+
+func TestHelp(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	w.win.Resize(fyne.NewSize(800, 400))
+	c := w.win.Canvas()
+	w.showHelp()
+	w.showHelp() // F1 again
+	if n := len(c.Overlays().List()); n != 1 {
+		t.Fatalf("%d windows of help", n)
+	}
+	scroll, ok := c.Focused().(*helpScroll)
+	if !ok {
+		t.Fatalf("%T has the keyboard", c.Focused())
+	}
+	press := func(key fyne.KeyName) { scroll.TypedKey(&fyne.KeyEvent{Name: key}) }
+	press(fyne.KeyEnd)
+	if scroll.Offset.Y <= 0 || scroll.Offset.Y+scroll.Size().Height != scroll.Content.MinSize().Height {
+		t.Errorf("End scrolled to %v", scroll.Offset.Y)
+	}
+	press(fyne.KeyPageDown)
+	press(fyne.KeyHome)
+	if scroll.Offset.Y != 0 {
+		t.Errorf("Home scrolled to %v", scroll.Offset.Y)
+	}
+	press(fyne.KeyEscape)
+	if c.Overlays().Top() != nil {
+		t.Error("Esc did not close the help")
+	}
+}
+
+// Every row has its keys left of what they do, at every text size.
+func TestHelpLayout(t *testing.T) {
+	testWindow(t, Actions{})
+	t.Cleanup(func() { setTextFactor(1) })
+	for _, f := range []float32{smallestText, 1, largestText} {
+		setTextFactor(f)
+		h := newHelpList(shortcuts())
+		h.Resize(h.MinSize())
+		h.CreateRenderer().Layout(h.MinSize())
+		if len(h.rows) < 15 {
+			t.Fatalf("only %d shortcuts", len(h.rows))
+		}
+		for _, r := range h.rows {
+			last := r.caps[len(r.caps)-1]
+			end := last.back.rect.Position().X + last.back.rect.Size().Width
+			if what := r.what.draw; end > what.Position().X || what.Position().X+what.MinSize().Width > h.Size().Width+1 || what.Text != r.what.text {
+				t.Errorf("at %v %q is cut or covered", f, r.what.text)
+			}
+		}
+	}
+}
+
+func TestKeyCaps(t *testing.T) {
+	texts := func(keys string) (s string) {
+		for _, c := range keyCaps(keys) {
+			s += c.text.text + "|"
+		}
+		return s
+	}
+	for keys, want := range map[string]string{"Ctrl+/": "Ctrl|+|/|", "F1 Ctrl+/": "F1|/|Ctrl|+|/|", "Up Down": "↑|/|↓|"} {
+		if got := texts(keys); got != want {
+			t.Errorf("%s: %s, want %s", keys, got, want)
+		}
+	}
+}
+
+// The keyboard's focus tells what a button is for as the pointer does, where nothing is written on it.
+func TestTipOnFocus(t *testing.T) {
+	var run func()
+	tips := newTips(func(_ time.Duration, f func()) func() {
+		run = f
+		return func() { run = nil }
+	})
+	testWindow(t, Actions{})
+	b := newButton(quiet, "settings", "", nil).withTip(tips, "Settings")
+	b.FocusGained()
+	if run == nil {
+		t.Fatal("no tip is coming")
+	}
+	run()
+	if len(tips.layer.Objects) != 1 {
+		t.Error("no tip")
+	}
+	b.FocusLost()
+	if len(tips.layer.Objects) != 0 {
+		t.Error("the tip stays behind")
+	}
+	run = nil
+	newButton(quiet, "chat", "New chat", nil).withTip(tips, "Begin a new conversation").FocusGained()
+	if run != nil {
+		t.Error("a tip covers what is beside a button that says what it does")
+	}
+}
