@@ -28,8 +28,16 @@ func speak(settings, cache string, logger *slog.Logger) {
 	}
 }
 
-// languages are those that Galago speaks, as the settings name them, with what Unix calls them.
-var languages = map[string]string{"en": "en", "de": "de", "es": "es", "zh-Hans": "zh_CN"}
+// The languages that Galago speaks, as the settings and the files of translations name them.
+const (
+	languageEnglish = "en"
+	languageGerman  = "de"
+	languageSpanish = "es"
+	languageChinese = "zh-Hans"
+)
+
+// languages are what Unix calls them.
+var languages = map[string]string{languageEnglish: "en", languageGerman: "de", languageSpanish: "es", languageChinese: "zh_CN"}
 
 // useLanguage makes everything speak a language from now on, also Fyne's own dialogs. An empty or unknown one stands for the
 // system's, or English where Galago does not speak that. It must be called before the first text is made, since a text that is
@@ -41,7 +49,7 @@ func useLanguage(language string) error {
 	if err := lang.AddTranslationsFS(assets.Translations, "translations"); err != nil {
 		return fmt.Errorf("reading the translations: %w", err)
 	}
-	if language == "en" || languages[language] == "" && !spoken(lang.SystemLocale()) {
+	if language == languageEnglish || languages[language] == "" && !spoken(lang.SystemLocale()) {
 		words.Use(func(english string) string { return english })
 		return nil
 	}
@@ -76,7 +84,7 @@ func prefer(language, system string) error {
 		return nil
 	case system != "windows":
 		return os.Setenv("LANGUAGE", unix)
-	case language == "en":
+	case language == languageEnglish:
 		return nil // nothing has to be looked up
 	}
 	data, err := assets.Translations.ReadFile("translations/" + language + ".json")

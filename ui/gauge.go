@@ -32,7 +32,8 @@ type gaugeBar struct {
 	menu   *memoryMenu  // its content when that is the menu
 }
 
-const gaugeHeight float32 = 58
+// gaugeHeight is the strip's.
+func gaugeHeight() float32 { return 18 + 2*scaled(18) + scaled(4) }
 
 func newGaugeBar(act Actions, tips *tips) *gaugeBar {
 	g := &gaugeBar{act: act, tips: tips}
@@ -138,7 +139,7 @@ func (g *gaugeBar) CreateRenderer() fyne.WidgetRenderer {
 	d := &drawing{objects: []fyne.CanvasObject{
 		back.rect, edge.rect, name.draw, info.draw, g.bar, used.draw, total.draw, peak.draw, g.memory,
 	}}
-	d.min = func() fyne.Size { return fyne.NewSize(480, gaugeHeight) }
+	d.min = func() fyne.Size { return fyne.NewSize(480, gaugeHeight()) }
 	d.layout = func(s fyne.Size) {
 		place(back.rect, 0, 0, s.Width, s.Height)
 		place(edge.rect, 0, 0, s.Width, 1)
@@ -153,8 +154,10 @@ func (g *gaugeBar) CreateRenderer() fyne.WidgetRenderer {
 		if g.gauge.Total == 0 {
 			left = min(natural, right-gap4)
 		}
-		name.place(gap4, 12, left, 18)
-		info.place(gap4, 30, left, 18)
+		h := scaled(18) // of a line; two of them are in the middle
+		top := (s.Height-2*h)/2 + 1
+		name.place(gap4, top, left, h)
+		info.place(gap4, top+h, left, h)
 		shown := g.gauge.Total > 0
 		for _, o := range []fyne.CanvasObject{used.draw, total.draw, peak.draw, g.bar} {
 			setVisible(o, shown)
@@ -164,9 +167,9 @@ func (g *gaugeBar) CreateRenderer() fyne.WidgetRenderer {
 		}
 		uw, tw := used.size().Width, total.size().Width
 		figures := max(uw+tw, peak.size().Width)
-		used.place(right-uw-tw, 12, uw+1, 18)
-		total.place(right-tw, 12, tw+1, 18)
-		peak.place(right-peak.size().Width, 30, peak.size().Width+1, 18)
+		used.place(right-uw-tw, top, uw+1, h)
+		total.place(right-tw, top, tw+1, h)
+		peak.place(right-peak.size().Width, top+h, peak.size().Width+1, h)
 		x := gap4 + left + gap4
 		place(g.bar, x, 8, max(right-figures-gap4-x, 40), s.Height-10)
 	}
@@ -443,7 +446,7 @@ func (r *barRenderer) placeAlarm(width float32) {
 	const y = barHeight + 2*barTop - 2
 	place(r.mark.image, 0, y+1, 14, 14)
 	l := newLabel(r.b.gauge.Alarm, textSmall, colorWarn).bold()
-	l.place(gap4+2, y, width-gap4-2, 16)
+	l.place(gap4+2, y, width-gap4-2, scaled(16))
 	r.labels = []*label{l}
 }
 
@@ -460,11 +463,11 @@ func (r *barRenderer) placeLabels(width float32) {
 			continue
 		}
 		x = max(x, end+gap2)
-		if with := s.segment.Label + " " + byteSize(s.segment.Bytes); fyne.MeasureText(with, textLabel, fyne.TextStyle{}).Width < room {
+		if with := s.segment.Label + " " + byteSize(s.segment.Bytes); fyne.MeasureText(with, scaled(textLabel), fyne.TextStyle{}).Width < room {
 			l.set(with)
 			w = l.size().Width
 		}
-		l.place(x, barHeight+2*barTop-2, w+1, 14)
+		l.place(x, barHeight+2*barTop-2, w+1, scaled(14))
 		r.labels = append(r.labels, l)
 		end = x + w
 	}

@@ -21,7 +21,7 @@ type header struct {
 	loading  *progress
 }
 
-const headerHeight float32 = 48
+func headerHeight() float32 { return 10 + scaled(38) }
 
 func newHeader(act Actions, tips *tips, openModel, openSettings func()) *header {
 	h := &header{act: act, loading: newProgress()}
@@ -80,7 +80,7 @@ func (h *header) CreateRenderer() fyne.WidgetRenderer {
 	back, edge := newPanel(colorSide, "", 0), newPanel(colorLine, "", 0)
 	name := newLabel("Galago", 16, colorAccent).bold()
 	d := &drawing{objects: []fyne.CanvasObject{back.rect, edge.rect, name.draw, h.pill, h.newChat, h.settings, h.loading}}
-	d.min = func() fyne.Size { return fyne.NewSize(420, headerHeight) }
+	d.min = func() fyne.Size { return fyne.NewSize(420, headerHeight()) }
 	d.layout = func(s fyne.Size) {
 		place(back.rect, 0, 0, s.Width, s.Height)
 		place(edge.rect, 0, s.Height-1, s.Width, 1)

@@ -14,9 +14,8 @@ import (
 )
 
 const (
-	historySpan                = 60 * time.Second
-	historyHeight      float32 = 56 // of the drawing
-	historyLabelHeight float32 = 16
+	historySpan           = 60 * time.Second
+	historyHeight float32 = 56 // of the drawing
 )
 
 // history draws memory in use over the last minute: what all programs hold as a line, our share filled below it.
@@ -53,17 +52,18 @@ func (h *history) CreateRenderer() fyne.WidgetRenderer {
 	d := &drawing{objects: []fyne.CanvasObject{
 		raster, top.draw, zero.draw, past.draw, now.draw, ours.dot.rect, ours.name.draw, all.dot.rect, all.name.draw,
 	}}
-	d.min = func() fyne.Size { return fyne.NewSize(120, historyHeight+historyLabelHeight) }
+	d.min = func() fyne.Size { return fyne.NewSize(120, historyHeight+2+scaled(14)) }
 	d.layout = func(s fyne.Size) {
 		left := max(top.size().Width, zero.size().Width) + 6
 		w := s.Width - left
 		tw, zw := top.size().Width, zero.size().Width
-		top.place(left-6-tw, 0, tw+1, 14)
-		zero.place(left-6-zw, historyHeight-14, zw+1, 14)
+		line := scaled(14)
+		top.place(left-6-tw, 0, tw+1, line)
+		zero.place(left-6-zw, historyHeight-line, zw+1, line)
 		place(raster, left, 0, w, historyHeight)
 		pw, nw := past.size().Width, now.size().Width
-		past.place(left, historyHeight+2, pw+1, 14)
-		now.place(s.Width-nw, historyHeight+2, nw+1, 14)
+		past.place(left, historyHeight+2, pw+1, line)
+		now.place(s.Width-nw, historyHeight+2, nw+1, line)
 		x := left + (w-ours.width()-all.width()-gap3)/2
 		ours.place(x, historyHeight+2)
 		all.place(x+ours.width()+gap3, historyHeight+2)
@@ -94,8 +94,8 @@ type historyKey struct {
 func (k *historyKey) width() float32 { return 12 + k.name.size().Width }
 
 func (k *historyKey) place(x, y float32) {
-	place(k.dot.rect, x, y+4, 8, 8)
-	k.name.place(x+12, y, k.name.size().Width+1, 14)
+	place(k.dot.rect, x, y+scaled(14)/2-3, 8, 8)
+	k.name.place(x+12, y, k.name.size().Width+1, scaled(14))
 }
 
 func (k *historyKey) restyle() {

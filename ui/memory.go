@@ -115,7 +115,7 @@ func (e *memoryEntry) set(i MemoryItem) {
 }
 
 func (e *memoryEntry) heightFor(width float32) float32 {
-	h := gap2 + 20 + gap2
+	h := gap2 + scaled(20) + gap2
 	if e.hint.source != "" {
 		h += e.hint.heightFor(width-2*gap2) + 2
 	}
@@ -126,15 +126,15 @@ func (e *memoryEntry) CreateRenderer() fyne.WidgetRenderer {
 	over, ring := newPanel("", "", radiusControl), newPanel("", "", radiusControl)
 	name, expect := newLabel("", textBody, colorText).bold(), newLabel("", textSmall, colorMuted)
 	d := &drawing{objects: []fyne.CanvasObject{over.rect, name.draw, expect.draw, e.hint, ring.rect}}
-	d.min = func() fyne.Size { return fyne.NewSize(120, 36) }
+	d.min = func() fyne.Size { return fyne.NewSize(120, 2*gap2+scaled(20)) }
 	d.layout = func(s fyne.Size) {
 		place(over.rect, 0, 0, s.Width, s.Height)
 		place(ring.rect, 0, 0, s.Width, s.Height)
 		room := s.Width - 2*gap2
 		w := min(expect.size().Width+1, room/2)
-		expect.place(s.Width-gap2-w, gap2, w, 20)
-		name.place(gap2, gap2, room-w-gap2, 20)
-		place(e.hint, gap2, gap2+22, room, e.hint.heightFor(room))
+		expect.place(s.Width-gap2-w, gap2, w, scaled(20))
+		name.place(gap2, gap2, room-w-gap2, scaled(20))
+		place(e.hint, gap2, gap2+scaled(20)+2, room, e.hint.heightFor(room))
 	}
 	d.restyle = func() {
 		name.color, expect.color, over.fill = colorText, colorMuted, ""

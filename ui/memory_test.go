@@ -113,7 +113,7 @@ func TestPanelOpensAndCloses(t *testing.T) {
 			if !ok || w.gauge.figure == nil {
 				t.Fatalf("%s opens nothing", name)
 			}
-			if bottom := p.cardAt.Y + p.card.Height; bottom > 700-gaugeHeight || p.cardAt.Y < 0 {
+			if bottom := p.cardAt.Y + p.card.Height; bottom > 700-gaugeHeight() || p.cardAt.Y < 0 {
 				t.Errorf("the card lies from %v to %v", p.cardAt.Y, bottom)
 			}
 			p.Tapped(&fyne.PointEvent{Position: p.cardAt.AddXY(9, 9)})
@@ -191,7 +191,7 @@ func TestPanelInSmallWindow(t *testing.T) {
 	if o.cardAt.Y < 0 || o.cardAt.X < 0 || o.cardAt.X+o.card.Width > 560 || o.inset == 0 {
 		t.Errorf("card %v at %v, inset %v", o.card, o.cardAt, o.inset)
 	}
-	if body := w.gauge.figure.Size(); body.Height < 30*figureHeight || body.Width > o.card.Width-2*gap3-gap3 {
+	if body := w.gauge.figure.Size(); body.Height < 30*figureHeight() || body.Width > o.card.Width-2*gap3-gap3 {
 		t.Errorf("the figures take %v", body)
 	}
 	w.typedKey(key(fyne.KeyDown))

@@ -109,9 +109,9 @@ func (p *memoryPanel) heightFor(width float32) float32 { return p.arrange(width,
 func (p *memoryPanel) arrange(width float32, move bool) float32 {
 	y := float32(0)
 	if move {
-		p.title.place(0, y, width, 22)
+		p.title.place(0, y, width, scaled(22))
 	}
-	y += 22 + gap1
+	y += scaled(22) + gap1
 	if p.gauge.Alarm != "" {
 		h := p.alarm.heightFor(width - 22)
 		if move {
@@ -147,14 +147,14 @@ func (p *memoryPanel) arrange(width float32, move bool) float32 {
 	if len(p.cards) > 0 {
 		y += gap2
 		if move {
-			p.choose.place(0, y, width, 20)
+			p.choose.place(0, y, width, scaled(20))
 		}
-		y += 22
+		y += scaled(22)
 		for _, c := range p.cards {
 			if move {
-				place(c, 0, y, width, cardOptionHeight)
+				place(c, 0, y, width, cardOptionHeight())
 			}
-			y += cardOptionHeight
+			y += cardOptionHeight()
 		}
 	}
 	p.height = y
@@ -235,10 +235,9 @@ func (r *figureRow) set(v PanelRow) {
 	r.Refresh()
 }
 
-const (
-	figureIndent float32 = 20
-	figureHeight float32 = 20
-)
+const figureIndent float32 = 20
+
+func figureHeight() float32 { return scaled(20) }
 
 // beside says whether the hint fits between label and value, and what it has.
 func (r *figureRow) beside(width float32) (room float32, fits bool) {
@@ -248,27 +247,27 @@ func (r *figureRow) beside(width float32) (room float32, fits bool) {
 
 func (r *figureRow) heightFor(width float32) float32 {
 	if _, fits := r.beside(width); fits || r.row.Hint == "" {
-		return figureHeight
+		return figureHeight()
 	}
-	return figureHeight + r.hint.heightFor(width-figureIndent) + 2
+	return figureHeight() + r.hint.heightFor(width-figureIndent) + 2
 }
 
 func (r *figureRow) CreateRenderer() fyne.WidgetRenderer {
 	d := &drawing{objects: []fyne.CanvasObject{r.dot, r.name.draw, r.hint, r.value.draw}}
-	d.min = func() fyne.Size { return fyne.NewSize(120, figureHeight) }
+	d.min = func() fyne.Size { return fyne.NewSize(120, figureHeight()) }
 	d.layout = func(s fyne.Size) {
-		place(r.dot, 0, 5, 10, 10)
+		place(r.dot, 0, (figureHeight()-10)/2, 10, 10)
 		w := min(r.value.size().Width+1, (s.Width-figureIndent)*0.6)
-		r.value.place(s.Width-w, 0, w, figureHeight)
+		r.value.place(s.Width-w, 0, w, figureHeight())
 		n := min(r.name.size().Width+1, s.Width-figureIndent-w-gap3)
-		r.name.place(figureIndent, 0, n, figureHeight)
+		r.name.place(figureIndent, 0, n, figureHeight())
 		if room, fits := r.beside(s.Width); fits {
 			h := r.hint.heightFor(room + 1)
-			place(r.hint, figureIndent+n+gap3, (figureHeight-h)/2+1, room+1, h)
+			place(r.hint, figureIndent+n+gap3, (figureHeight()-h)/2+1, room+1, h)
 			return
 		}
 		room := s.Width - figureIndent
-		place(r.hint, figureIndent, figureHeight-2, room, r.hint.heightFor(room))
+		place(r.hint, figureIndent, figureHeight()-2, room, r.hint.heightFor(room))
 	}
 	d.restyle = func() {
 		setVisible(r.dot, r.row.Colour)
@@ -283,7 +282,7 @@ func (r *figureRow) CreateRenderer() fyne.WidgetRenderer {
 	return d
 }
 
-const cardOptionHeight float32 = 28
+func cardOptionHeight() float32 { return scaled(28) }
 
 // cardOption is one of the graphics cards, with the mark of the chosen one.
 type cardOption struct {
@@ -312,12 +311,12 @@ func (o *cardOption) CreateRenderer() fyne.WidgetRenderer {
 	circle, dot := newPanel("", colorEdge, 8), newPanel("", "", 4)
 	name := newLabel("", textSmall+1, colorText)
 	d := &drawing{objects: []fyne.CanvasObject{over.rect, circle.rect, dot.rect, name.draw, ring.rect}}
-	d.min = func() fyne.Size { return fyne.NewSize(120, cardOptionHeight) }
+	d.min = func() fyne.Size { return fyne.NewSize(120, cardOptionHeight()) }
 	d.layout = func(s fyne.Size) {
 		place(over.rect, 0, 0, s.Width, s.Height)
 		place(ring.rect, 0, 0, s.Width, s.Height)
-		place(circle.rect, gap1, 6, 16, 16)
-		place(dot.rect, gap1+4, 10, 8, 8)
+		place(circle.rect, gap1, s.Height/2-8, 16, 16)
+		place(dot.rect, gap1+4, s.Height/2-4, 8, 8)
 		name.place(gap1+24, 0, s.Width-gap1-24-gap2, s.Height)
 	}
 	d.restyle = func() {

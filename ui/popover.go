@@ -97,7 +97,7 @@ func (p *popover) CreateRenderer() fyne.WidgetRenderer {
 	d.min = func() fyne.Size { return fyne.NewSize(1, 1) }
 	d.layout = func(size fyne.Size) {
 		w := min(p.width, size.Width-2*gap2)
-		room := size.Height - gaugeHeight - 3*gap2
+		room := size.Height - gaugeHeight() - 3*gap2
 		h, all := room, ceil(p.body.heightFor(w-2*pad))+2*pad
 		p.inset = 0
 		if all > room {
@@ -110,7 +110,7 @@ func (p *popover) CreateRenderer() fyne.WidgetRenderer {
 		if p.right {
 			x = size.Width - gap2 - w
 		}
-		p.cardAt, p.card = fyne.NewPos(x, size.Height-gaugeHeight-gap2-h), fyne.NewSize(w, h)
+		p.cardAt, p.card = fyne.NewPos(x, size.Height-gaugeHeight()-gap2-h), fyne.NewSize(w, h)
 		place(card.rect, p.cardAt.X, p.cardAt.Y, w, h)
 		place(p.scroll, p.cardAt.X+pad, p.cardAt.Y+pad, w-2*pad, h-2*pad)
 		p.scroll.Content.Refresh()

@@ -163,14 +163,14 @@ func (l windowLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	w := l.w
 	column := min(columnWidth, size.Width-2*gap5)
 	x := (size.Width - column) / 2
-	place(w.header, 0, 0, size.Width, headerHeight)
-	top := headerHeight
+	place(w.header, 0, 0, size.Width, headerHeight())
+	top := headerHeight()
 	b := w.banner.heightFor(size.Width)
 	setVisible(w.banner, b > 0)
 	place(w.banner, 0, top, size.Width, b)
 	top += b
-	bottom := size.Height - gaugeHeight
-	place(w.gauge, 0, bottom, size.Width, gaugeHeight)
+	bottom := size.Height - gaugeHeight()
+	place(w.gauge, 0, bottom, size.Width, gaugeHeight())
 	h := w.composer.heightFor(column)
 	bottom -= h + gap3
 	place(w.composer, x, bottom, column, h)
