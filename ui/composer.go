@@ -135,15 +135,14 @@ func (c *composer) resized() {
 	c.Refresh()
 }
 
-const (
-	composerPad  float32 = 10
-	attachWidth  float32 = 34
-	buttonHeight float32 = 34
-)
+const composerPad float32 = 10
+
+// buttonHeight() is of the buttons beside what is typed, and the width of the one that has only an icon.
+func buttonHeight() float32 { return scaled(34) }
 
 // entryWidth is what the text has between the attach button and the other two.
 func (c *composer) entryWidth(width float32) float32 {
-	return width - 2*composerPad - attachWidth - 2*gap2 - c.cancel.MinSize().Width - c.send.MinSize().Width - gap2
+	return width - 2*composerPad - buttonHeight() - 2*gap2 - c.cancel.MinSize().Width - c.send.MinSize().Width - gap2
 }
 
 func (c *composer) heightFor(width float32) float32 {
@@ -159,7 +158,7 @@ func (c *composer) heightFor(width float32) float32 {
 	if c.noPicture {
 		h += c.refused.heightFor(width-2*composerPad-gap2) + gap1
 	}
-	h += max(c.override.MinSize().Height, buttonHeight) + composerPad
+	h += max(c.override.MinSize().Height, buttonHeight()) + composerPad
 	c.height = h
 	return h
 }
@@ -169,7 +168,7 @@ func (c *composer) filesHeight(width float32) float32 {
 	if len(c.fileBox.list) == 0 {
 		return 0
 	}
-	const most = 2.75 * (fileHeight + fileGap)
+	most := 2.75 * (fileHeight() + fileGap)
 	c.fileBox.inset = 0
 	all := c.fileBox.heightFor(width - 2*composerPad)
 	if all > most {
@@ -200,13 +199,13 @@ func (c *composer) CreateRenderer() fyne.WidgetRenderer {
 			y += h + gap1
 		}
 		rest := s.Height - y - composerPad
-		bottom := y + rest - buttonHeight
-		place(c.attach, composerPad, bottom, attachWidth, buttonHeight)
+		bottom := y + rest - buttonHeight()
+		place(c.attach, composerPad, bottom, buttonHeight(), buttonHeight())
 		entry := c.override.MinSize().Height
-		place(c.override, composerPad+attachWidth+gap1, y+(rest-entry)/2, c.entryWidth(s.Width)+gap1, entry)
+		place(c.override, composerPad+buttonHeight()+gap1, y+(rest-entry)/2, c.entryWidth(s.Width)+gap1, entry)
 		sw, cw := c.send.MinSize().Width, c.cancel.MinSize().Width
-		place(c.send, s.Width-composerPad-sw, bottom, sw, buttonHeight)
-		place(c.cancel, s.Width-composerPad-sw-gap2-cw, bottom, cw, buttonHeight)
+		place(c.send, s.Width-composerPad-sw, bottom, sw, buttonHeight())
+		place(c.cancel, s.Width-composerPad-sw-gap2-cw, bottom, cw, buttonHeight())
 	}
 	d.restyle = func() {
 		card.stroke = colorLine
@@ -372,10 +371,11 @@ type fileGrid struct {
 	inset float32 // at the right, for the scroll bar
 }
 
-const (
-	fileHeight float32 = 56
-	fileGap    float32 = 6
-)
+const fileGap float32 = 6
+
+func fileHeight() float32 { return 2 + 3*fileLine() }
+
+func fileLine() float32 { return scaled(18) }
 
 func newFileGrid(act Actions, tips *tips) *fileGrid {
 	g := &fileGrid{act: act, tips: tips}
@@ -561,10 +561,10 @@ const wideCard float32 = 480
 
 func (c *fileCard) heightFor(width float32) float32 {
 	if len(c.ways.buttons) == 0 {
-		return fileHeight
+		return fileHeight()
 	}
-	x := fileHeight + 10
-	return max(fileHeight, 42+c.ways.arrange(0, 0, width-x, false))
+	x := fileHeight() + 10
+	return max(fileHeight(), 6+2*fileLine()+c.ways.arrange(0, 0, width-x, false))
 }
 
 // line is the second line: the cost, or what is wrong in its place.
@@ -584,7 +584,7 @@ func (c *fileCard) line() (string, fyne.ThemeColorName) {
 // lines are the second and the third line for a width: all on one where it fits, else the cost on a line of its own.
 func (c *fileCard) lines(width float32) (first, rest string) {
 	text, _ := c.line()
-	fits := func(s string) bool { return fyne.MeasureText(s, textSmall, fyne.TextStyle{}).Width <= width }
+	fits := func(s string) bool { return fyne.MeasureText(s, scaled(textSmall), fyne.TextStyle{}).Width <= width }
 	if cost := c.file.Cost; cost != "" && c.file.Problem == nil && c.file.Info != "" {
 		if all := text + between + cost; !fits(text) || fits(all) {
 			return splitInfo(all, width)
@@ -599,12 +599,12 @@ const between = " · "
 
 // splitInfo breaks a line of facts between two of them, where it is too long for a width.
 func splitInfo(text string, width float32) (first, rest string) {
-	if fyne.MeasureText(text, textSmall, fyne.TextStyle{}).Width <= width {
+	if fyne.MeasureText(text, scaled(textSmall), fyne.TextStyle{}).Width <= width {
 		return text, ""
 	}
 	for i := len(text); i > 0; {
 		i = strings.LastIndex(text[:i], between)
-		if i > 0 && fyne.MeasureText(text[:i], textSmall, fyne.TextStyle{}).Width <= width {
+		if i > 0 && fyne.MeasureText(text[:i], scaled(textSmall), fyne.TextStyle{}).Width <= width {
 			return text[:i], text[i+len(between):]
 		}
 	}
@@ -644,10 +644,10 @@ func (c *fileCard) CreateRenderer() fyne.WidgetRenderer {
 		return c.ways.objects(o)
 	}
 	d.objects = objects()
-	d.min = func() fyne.Size { return fyne.NewSize(120, fileHeight) }
+	d.min = func() fyne.Size { return fyne.NewSize(120, fileHeight()) }
 	d.layout = func(s fyne.Size) {
-		place(c.thumb, 0, 0, fileHeight, fileHeight)
-		x := fileHeight + 10
+		place(c.thumb, 0, 0, fileHeight(), fileHeight())
+		x := fileHeight() + 10
 		cross := c.remove.measure()
 		right := s.Width - cross.Width - gap1 // of the text
 		wide := s.Width >= wideCard
@@ -659,7 +659,7 @@ func (c *fileCard) CreateRenderer() fyne.WidgetRenderer {
 		}
 		if c.details != nil && wide {
 			m := c.details.measure()
-			place(c.details, right-m.Width-gap1, (fileHeight-m.Height)/2, m.Width, m.Height)
+			place(c.details, right-m.Width-gap1, (fileHeight()-m.Height)/2, m.Width, m.Height)
 			right -= m.Width + gap1 + gap3
 			nameRight = right
 		} else if drops {
@@ -677,21 +677,21 @@ func (c *fileCard) CreateRenderer() fyne.WidgetRenderer {
 		}
 		info.set(first)
 		more.set(rest)
-		y, crossY := float32(9), (fileHeight-cross.Height)/2 // two lines in the middle, or three from the top
+		y, crossY := (fileHeight()-2*fileLine())/2-1, (fileHeight()-cross.Height)/2 // two lines in the middle, or three from the top
 		if rest != "" || len(c.ways.buttons) > 0 {
 			y = 2
 		}
 		if drops {
 			m := c.drop.measure()
-			crossY = y + 9 - cross.Height/2 // on the line of the name
-			place(c.drop, nameRight+gap2, y+9-m.Height/2, m.Width, m.Height)
+			crossY = y + fileLine()/2 - cross.Height/2 // on the line of the name
+			place(c.drop, nameRight+gap2, y+fileLine()/2-m.Height/2, m.Width, m.Height)
 		}
 		place(c.remove, s.Width-cross.Width, crossY, cross.Width, cross.Height)
-		name.place(x, y, nameRight-x, 18)
-		place(mark.image, x, y+20, 14, 14)
-		info.place(at, y+18, right-at, 18)
-		more.place(at, y+35, right-at, 18)
-		c.ways.arrange(x, 42, s.Width-x, true)
+		name.place(x, y, nameRight-x, fileLine())
+		place(mark.image, x, y+fileLine()*1.5-7, 14, 14)
+		info.place(at, y+fileLine(), right-at, fileLine())
+		more.place(at, y+2*fileLine()-1, right-at, fileLine())
+		c.ways.arrange(x, 6+2*fileLine(), s.Width-x, true)
 	}
 	d.restyle = func() {
 		d.objects = objects()
@@ -740,7 +740,7 @@ func (q *queueChips) set(turns []Turn) {
 
 func oneLine(text string) string { return strings.Join(strings.Fields(text), " ") }
 
-const chipHeight float32 = 26
+func chipHeight() float32 { return scaled(26) }
 
 // arrange places the chips in lines, at most three of them, and returns the height.
 func (q *queueChips) arrange(width float32, move bool) float32 {
@@ -751,15 +751,15 @@ func (q *queueChips) arrange(width float32, move bool) float32 {
 	for _, c := range q.chips {
 		w := min(c.MinSize().Width, 260, width)
 		if x > 0 && x+w > width {
-			x, y = 0, y+chipHeight+gap1
+			x, y = 0, y+chipHeight()+gap1
 		}
 		if move {
-			place(c, x, y, w, chipHeight)
-			setVisible(c, y < 3*(chipHeight+gap1))
+			place(c, x, y, w, chipHeight())
+			setVisible(c, y < 3*(chipHeight()+gap1))
 		}
 		x += w + 6
 	}
-	return min(y, 2*(chipHeight+gap1)) + chipHeight
+	return min(y, 2*(chipHeight()+gap1)) + chipHeight()
 }
 
 func (q *queueChips) heightFor(width float32) float32 { return q.arrange(width, false) }
@@ -772,7 +772,7 @@ func (r *queueRenderer) Destroy()           {}
 func (r *queueRenderer) MinSize() fyne.Size { return fyne.NewSize(100, 0) }
 
 func (r *queueRenderer) Layout(s fyne.Size) {
-	r.q.count.place(0, 0, r.q.count.size().Width+1, chipHeight)
+	r.q.count.place(0, 0, r.q.count.size().Width+1, chipHeight())
 	r.q.arrange(s.Width, true)
 }
 
@@ -809,10 +809,10 @@ func newChip(text string, tips *tips, onRemove func()) *chip {
 }
 
 func (c *chip) CreateRenderer() fyne.WidgetRenderer {
-	back := newPanel(colorRaised, "", chipHeight/2)
+	back := newPanel(colorRaised, "", chipHeight()/2)
 	d := &drawing{objects: []fyne.CanvasObject{back.rect, c.text.draw, c.remove}}
 	d.min = func() fyne.Size {
-		return fyne.NewSize(gap3+c.text.size().Width+c.remove.MinSize().Width+gap1, chipHeight)
+		return fyne.NewSize(gap3+c.text.size().Width+c.remove.MinSize().Width+gap1, chipHeight())
 	}
 	d.layout = func(s fyne.Size) {
 		place(back.rect, 0, 0, s.Width, s.Height)

@@ -125,7 +125,7 @@ func newSampleCard(s Sample, onTap func()) *sampleCard {
 // heightFor is the card's height for a width, smaller where the window has little room.
 func (c *sampleCard) heightFor(width, room float32) float32 {
 	c.imageHeight = min(width*0.66, max(room*0.36, 60))
-	return gap2 + c.imageHeight + gap2 + 22 + c.question.heightFor(width-2*gap3) + gap3
+	return gap2 + c.imageHeight + gap2 + scaled(22) + c.question.heightFor(width-2*gap3) + gap3
 }
 
 func (c *sampleCard) CreateRenderer() fyne.WidgetRenderer {
@@ -138,8 +138,8 @@ func (c *sampleCard) CreateRenderer() fyne.WidgetRenderer {
 		}
 		place(c.image, gap2, gap2, s.Width-2*gap2, c.imageHeight)
 		y := gap2 + c.imageHeight + gap2
-		c.caption.place(gap3, y, s.Width-2*gap3, 22)
-		place(c.question, gap3, y+22, s.Width-2*gap3, max(s.Height-y-22-gap3, 0))
+		c.caption.place(gap3, y, s.Width-2*gap3, scaled(22))
+		place(c.question, gap3, y+scaled(22), s.Width-2*gap3, max(s.Height-y-scaled(22)-gap3, 0))
 	}
 	d.restyle = func() {
 		over.fill = ""

@@ -356,7 +356,7 @@ func TestChoicesTakeThePlaceOfRetry(t *testing.T) {
 	if want := []string{"new", "cpu", "512"}; !reflect.DeepEqual(done, want) {
 		t.Errorf("done %q, want %q", done, want)
 	}
-	if file.Size().Height <= fileHeight {
+	if file.Size().Height <= fileHeight() {
 		t.Errorf("no room for the buttons: %v", file.Size())
 	}
 }
