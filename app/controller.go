@@ -6,18 +6,20 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"image"
 	"strings"
+	"time"
 
 	"galago/app/chat"
+	"galago/app/chat/store"
 	"galago/assets"
 	"galago/inference"
-	"galago/inference/protocol"
+	"galago/inference/vision"
 	"galago/ui"
 )
 
-// Controller owns the open conversation, the composer's pictures and the settings. All of it belongs to Fyne's main
-// goroutine; what comes from elsewhere gets there through do.
+// Controller owns the conversations in memory, the composer's pictures and the settings. All of it belongs to Fyne's
+// main goroutine; what comes from elsewhere gets there through do.
 type Controller struct {
 	do           func(func()) // runs on the main goroutine, later
 	view         ui.View
@@ -27,20 +29,41 @@ type Controller struct {
 	demo         assets.Demo
 	demoErr      error
 	samples      []assets.Sample
+	now          func() time.Time
+	later        func(time.Duration, func()) // runs on the main goroutine after a while
 
-	settings Settings
-	conv     *chat.Conversation
-	shown    map[*chat.Turn]*ui.Turn // the open conversation as the window has it
-	nextID   uint64
+	settings   Settings
+	*talk              // the open conversation; never nil
+	background []*talk // those of which something runs, waits or is to be written down
+	nextID     uint64
+
+	openStore  func() (*store.Store, error) // nil: nothing is kept
+	journal    *journal                     // nil: nothing is kept
+	store      *store.Store                 // for reading, from other goroutines; nil until it is open
+	storeBegan bool                         // what is done once, when it is open, was done
+	trouble    error                        // why something is not kept; nil when all is
+	touched    bool                         // the person has begun something
+
+	summaries    map[int64]store.Summary // of all conversations
+	list         []store.Summary         // the same, newest first
+	listed       []ui.Conversation       // as the window has it
+	listing      bool                    // the list is being read
+	listAgain    bool                    // it has changed since that began
+	opening      int                     // counts what was to be opened, so that a late one is known as one
+	query        string                  // what is searched for
+	stopSearch   context.CancelFunc      // of the search for it; nil when none runs
+	drafts       map[int64]draft         // of conversations that are not in memory; of a new one at 0
+	album        recent[[32]byte, *vision.Picture]
+	gallery      recent[*chat.Turn, *display] // turns of the open conversation whose thumbnails are there
+	sideThumbs   recent[store.Hash, image.Image]
+	galleryLoads loader[*chat.Turn]
+	sideLoads    loader[int64]
 
 	attachments []*attachment
+	text        string // what the composer holds
 	sending     string // question that waits for its pictures to be read; empty for none
 	edited      bool   // the composer holds something else than it by now
 	typed       bool   // the composer holds text
-
-	waiting []question // in order, not yet submitted
-	held    bool       // the engine is gone: what waits goes on when it is back, or when the person asks for something
-	active  *request   // nil when nothing of this conversation runs
 
 	manifest  assets.Demo // of the model that is open; zero without one
 	opened    files       // being open, being opened, or failed to; the zero value is the built-in model
@@ -57,39 +80,29 @@ type Controller struct {
 	memory []ui.MemoryItem // as the window has it
 }
 
-// question waits to be asked.
-type question struct {
-	turn  *chat.Turn
-	again bool             // it was asked before; its old answer stays until it is asked again
-	open  *inference.Model // to be opened first, a way out that was chosen; nil: what is open
-
-	choice int // Controller.choosing when open was chosen
-}
-
-// request is the turn that the service works on.
-type request struct {
-	turn   *chat.Turn
-	cancel context.CancelFunc
-	shown  *ui.Turn // as the window has it
-
-	failed *inference.Error // why it failed; nil otherwise
-}
-
 // Params are what a Controller is built from.
 type Params struct {
 	Do           func(func())
 	Client       inference.Client
 	Copy         func(string)
 	SettingsPath string
+	// OpenStore opens the folder of conversations. It is called from another goroutine, and again after it failed; Close
+	// closes what it opened. Nil: nothing is kept.
+	OpenStore func() (*store.Store, error)
 }
 
 // NewController finds the built-in model. Start comes next, when there is a window.
 func NewController(p Params) *Controller {
 	c := &Controller{
-		do: p.Do, client: p.Client, copy: p.Copy, settingsPath: p.SettingsPath,
-		conv: &chat.Conversation{}, shown: map[*chat.Turn]*ui.Turn{},
+		do: p.Do, client: p.Client, copy: p.Copy, settingsPath: p.SettingsPath, openStore: p.OpenStore,
+		talk: newTalk(), drafts: map[int64]draft{}, now: time.Now,
 		settings: defaultSettings(), samples: assets.Samples(),
+		album:      recent[[32]byte, *vision.Picture]{room: albumRoom, size: pictureSize},
+		sideThumbs: recent[store.Hash, image.Image]{room: sideThumbs, size: func(image.Image) int { return 1 }},
 	}
+	c.later = func(d time.Duration, f func()) { time.AfterFunc(d, func() { c.do(f) }) }
+	c.gallery = recent[*chat.Turn, *display]{room: galleryRoom, size: displaySize, dropped: c.galleryDropped}
+	c.galleryLoads.load, c.sideLoads.load = c.loadGallery, c.loadSideThumb
 	c.demo, c.demoErr = assets.DemoModel()
 	return c
 }
@@ -114,7 +127,8 @@ func (c *Controller) Actions() ui.Actions {
 		UseBuiltIn: c.UseBuiltIn,
 		Sample:     c.Sample,
 		Settings:   c.ChangeSettings,
-		OpenImage:  c.OpenImage,
+
+		OpenImage: c.OpenImage,
 
 		CopyMarkdown: c.CopyMarkdown,
 		CopyText:     c.CopyText,
@@ -154,6 +168,8 @@ func (c *Controller) Start(view ui.View) {
 	}
 	c.view.SetSamples(c.sampleCards())
 	c.view.SetTurns(nil)
+	c.view.ShowSidebar(!c.settings.HideSidebar)
+	c.startJournal()
 	status := &latest[inference.Status]{do: c.do, handle: c.showStatus}
 	c.client.Watch(status.put)
 	c.client.Configure(c.settings.policy())
@@ -205,6 +221,7 @@ func (c *Controller) Send(text string) {
 
 // Edited hears what the composer holds. What is typed while a question waits for its pictures outlasts it.
 func (c *Controller) Edited(text string) {
+	c.text = text
 	text = strings.TrimSpace(text)
 	if c.sending != "" {
 		c.edited = text != c.sending
@@ -217,239 +234,30 @@ func (c *Controller) Edited(text string) {
 
 // ask makes a turn of the question and the composer's pictures, and empties the composer.
 func (c *Controller) ask(text string) {
-	turn := &chat.Turn{ID: c.id(), Question: text}
-	shown := &ui.Turn{ID: turn.ID, Question: text, Progress: -1}
+	var pictures []chat.Image
+	var thumbs []image.Image
 	for _, a := range c.attachments {
-		turn.Images = append(turn.Images, chat.Image{Picture: a.picture, Detail: string(a.detail)})
-		shown.Images = append(shown.Images, a.large)
+		pictures = append(pictures, chat.Image{Picture: a.picture, Detail: string(a.detail), Data: a.data})
+		thumbs = append(thumbs, a.large)
 	}
-	c.conv.Turns = append(c.conv.Turns, turn)
-	c.shown[turn] = shown
 	c.attachments, c.notice = nil, nil // who asks has read the notice
 	c.showBanner()
 	if !c.edited {
-		c.view.SetComposerText("")
+		c.compose("")
 	}
 	c.edited = false
 	c.showAttachments()
-	c.view.PutTurn(*shown)
-	c.enqueue(question{turn: turn})
+	c.askIn(c.talk, text, pictures, thumbs)
 }
 
-// enqueue lets a question wait for its place. A conversation asks one question at a time: the next one's request must
-// hold the answer of the one before.
-func (c *Controller) enqueue(q question) {
-	if c.held && q.again {
-		c.waiting = append([]question{q}, c.waiting...) // what waits may build on its answer
-	} else {
-		c.waiting = append(c.waiting, q)
-	}
-	c.held = false
-	c.next()
-}
-
-// resume lets the queue go on when the engine is back.
-func (c *Controller) resume() {
-	if c.held && c.status.State == inference.StateReady {
-		c.held = false
-		c.next()
-	}
-}
-
-// next submits the first waiting question when nothing runs.
-func (c *Controller) next() {
-	if c.active == nil && len(c.waiting) > 0 && !c.held {
-		q := c.waiting[0]
-		c.waiting = c.waiting[1:]
-		if q.open != nil && q.choice == c.choosing { // no other model was chosen while this waited
-			c.openAs(*q.open)
-		}
-		c.submit(q.turn)
-	}
-	c.showQueue()
-	c.showBusy()
-}
-
-func (c *Controller) submit(turn *chat.Turn) {
-	ctx, cancel := context.WithCancel(context.Background())
-	r := &request{turn: turn, cancel: cancel, shown: c.shown[turn]}
-	c.active = r
-	turn.Restart()
-	turn.State = chat.Working
-	r.shown.Figures, r.shown.Problem, r.shown.Notices = nil, nil, nil
-	r.phase("Starting", -1)
-	c.put(r)
-	var messages []inference.Message
-	for _, m := range c.conv.Until(turn) {
-		messages = append(messages, inference.Message{Role: m.Role, Text: m.Text, Images: images(m.Images)})
-	}
-	s := &stream{do: c.do, handle: func(events []inference.Event) { c.receive(r, events) }}
-	c.client.Submit(ctx, c.request(messages), s.put)
-}
-
-func images(pictures []chat.Image) []inference.Image {
-	var list []inference.Image
-	for _, p := range pictures {
-		list = append(list, inference.Image{Picture: p.Picture, Detail: inference.Detail(p.Detail)})
-	}
-	return list
-}
-
-// receive takes a request's news. The window hears of it once, however many there are.
-func (c *Controller) receive(r *request, events []inference.Event) {
-	over := false
-	for _, e := range events {
-		r.apply(e)
-		over = over || e.Terminal()
-		if e.Kind == inference.Done {
-			c.setFilled(e.Stats.ContextUsed)
-		}
-	}
-	if over {
-		r.cancel()
-	}
-	if r.failed != nil {
-		r.shown.Problem.Choices = c.choices(r.turn, r.failed)
-	}
-	if c.active != r {
-		return // of a conversation that is no longer open
-	}
-	c.put(r)
-	if over {
-		c.active = nil
-		if c.held = r.failed != nil && aboutEngine(r.failed); c.held {
-			c.do(c.resume) // it may be back already, and that news have come before this
-		}
-		c.next()
-	}
-}
-
-// showBusy offers Cancel while there is something that it would stop.
-func (c *Controller) showBusy() { c.view.SetBusy(c.active != nil || c.sending != "") }
-
-// put shows the active turn.
-func (c *Controller) put(r *request) {
-	r.shown.State = viewState(r.turn.State)
-	r.shown.Answer = r.turn.Answer()
-	c.view.PutTurn(*r.shown)
-}
-
-// apply changes the turn by one event.
-func (r *request) apply(e inference.Event) {
-	t := r.turn
-	switch e.Kind {
-	case inference.Queued:
-		r.phase("Waiting for its turn", -1)
-	case inference.Started:
-		r.phase("Starting", -1)
-	case inference.Progress:
-		r.phase(phaseText(e.Progress), fraction(e.Progress.Done, e.Progress.Total))
-	case inference.Delta:
-		t.State = chat.Streaming
-		r.phase("", -1)
-		t.Write(e.Text)
-	case inference.Notice:
-		r.shown.Notices = append(slices.Clip(r.shown.Notices), e.Text)
-		if e.Restart {
-			t.Restart()
-			t.State = chat.Working
-			r.phase("Starting", -1)
-		}
-	case inference.Done:
-		t.State = chat.Done
-		r.phase("", -1)
-		r.shown.Figures = figures(e)
-	case inference.Cancelled:
-		t.State = chat.Cancelled
-		r.phase("", -1)
-	case inference.Failed:
-		t.State, t.Drop = chat.Failed, aboutPictures(e.Err)
-		r.failed = e.Err
-		r.phase("", -1)
-		r.shown.Problem = problem(e.Err)
-	}
-}
-
-// opLoad is inference.Error.Op of a load.
-const opLoad = "load model"
-
-// aboutPictures reports whether a question may have failed because of its pictures, and would again with them.
-func aboutPictures(err *inference.Error) bool {
-	if err.Op == opLoad {
-		return false
-	}
-	switch err.Code {
-	case protocol.CodeNoVision, protocol.CodeBadImage, protocol.CodeContextFull, protocol.CodeOutOfMemory,
-		protocol.CodeWontFit:
-		return true
-	}
-	return false
-}
-
-// aboutEngine reports whether an error means that there is no engine now. Each question submitted then would load the
-// model again, to fail the same way.
-func aboutEngine(err *inference.Error) bool {
-	switch err.Code {
-	case protocol.CodeWontFit:
-		return err.Op == opLoad
-	case protocol.CodeEngineMissing, protocol.CodeOutOfMemory, protocol.CodeModelInvalid, protocol.CodeMMProjInvalid,
-		protocol.CodeProtocol, protocol.CodeWorkerDied, protocol.CodeWorkerHung:
-		return true
-	}
-	return false
-}
-
-func (r *request) phase(text string, progress float64) {
-	r.shown.Phase, r.shown.Progress = text, progress
-}
-
-func fraction(done, total int) float64 {
-	if total <= 0 {
-		return -1
-	}
-	return float64(done) / float64(total)
-}
-
-func phaseText(p protocol.Progress) string {
-	switch {
-	case p.Phase == protocol.PhaseEncode && p.Total > 1:
-		return fmt.Sprintf("Looking at picture %d of %d", min(p.Done+1, p.Total), p.Total)
-	case p.Phase == protocol.PhaseEncode:
-		return "Looking at the picture"
-	case p.Phase == protocol.PhaseLoad:
-		return "Loading the model"
-	case p.Phase == protocol.PhasePrepare:
-		return "Taking memory again"
-	}
-	return "Reading the question"
-}
-
-// problem is an error as the window shows it.
-func problem(err error) *ui.Problem {
-	x := inference.Explain(err)
-	return &ui.Problem{Title: x.Title, Text: x.Text, Action: x.Action, Detail: x.Detail}
-}
-
-func viewState(s chat.State) ui.TurnState {
-	return map[chat.State]ui.TurnState{
-		chat.Waiting: ui.TurnWaiting, chat.Working: ui.TurnWorking, chat.Streaming: ui.TurnStreaming,
-		chat.Done: ui.TurnDone, chat.Cancelled: ui.TurnCancelled, chat.Failed: ui.TurnFailed,
-	}[s]
-}
-
-func (c *Controller) showQueue() {
-	var turns []ui.Turn
-	for _, q := range c.waiting {
-		turns = append(turns, c.waitingView(q))
-	}
-	c.view.SetQueue(turns)
-}
-
-// waitingView is a question in the queue; of one that is asked again, the old answer is still there to read.
-func (c *Controller) waitingView(q question) ui.Turn {
-	v := *c.shown[q.turn]
-	v.State, v.Problem = ui.TurnWaiting, nil
-	return v
+// askIn puts a question at the end of a conversation.
+func (c *Controller) askIn(k *talk, text string, pictures []chat.Image, thumbs []image.Image) {
+	c.touched = true
+	t := &chat.Turn{ID: c.id(), Question: text, Images: pictures}
+	k.add(t, thumbs)
+	c.keepQuestion(k, t)
+	c.showTurn(k, t)
+	c.enqueue(k, question{turn: t})
 }
 
 // Cancel stops the running answer; what it wrote is kept. A question that waits for its pictures stays in the composer.
@@ -468,8 +276,8 @@ func (c *Controller) Unqueue(id uint64) {
 			continue
 		}
 		c.waiting = append(c.waiting[:i:i], c.waiting[i+1:]...)
-		if q.again {
-			c.view.PutTurn(*c.shown[q.turn])
+		if q.again || q.on {
+			c.showTurn(c.talk, q.turn)
 		} else {
 			c.remove(q.turn)
 		}
@@ -478,21 +286,14 @@ func (c *Controller) Unqueue(id uint64) {
 	}
 }
 
+// remove takes a question that was never asked out of the open conversation.
 func (c *Controller) remove(t *chat.Turn) {
 	c.conv.Remove(t)
 	delete(c.shown, t)
-	var views []ui.Turn
-	for _, u := range c.conv.Turns {
-		views = append(views, *c.shown[u])
-	}
-	for _, q := range c.waiting {
-		for i := range views {
-			if views[i].ID == q.turn.ID {
-				views[i] = c.waitingView(q)
-			}
-		}
-	}
-	c.view.SetTurns(views)
+	s := stepOf(c.talk, t, func(s *store.Store, turn int64) error { return s.RemoveTurn(turn) })
+	s.over = func(error) { c.refresh() }
+	c.keep(c.talk, s)
+	c.view.SetTurns(c.renderAll())
 }
 
 // Retry asks a turn once more, in the place where it stands: the model reads what was said before it, not after.
@@ -502,35 +303,23 @@ func (c *Controller) Retry(id uint64) {
 	}
 }
 
-func (c *Controller) retry(again question) {
-	t := again.turn
-	if !t.State.Over() {
+func (c *Controller) retry(q question) {
+	k := c.talk
+	if !q.turn.State.Over() || k.queued(q.turn) {
 		return
 	}
-	for _, q := range c.waiting {
-		if q.turn == t {
-			return
-		}
-	}
-	if c.active != nil {
-		c.view.PutTurn(c.waitingView(again))
-	}
-	c.enqueue(again)
+	c.enqueue(k, q)
+	c.showTurn(k, q.turn)
 }
 
-// NewChat begins a conversation. What the old one still asked for is cancelled.
+// NewChat begins a conversation. What the old one still asks for goes on; where nothing is kept it is cancelled, since
+// nobody could come back to it.
 func (c *Controller) NewChat() {
-	if c.active != nil {
-		c.active.cancel()
-		c.active = nil
+	if len(c.conv.Turns) == 0 {
+		c.text, c.attachments = "", nil
 	}
-	c.waiting, c.held, c.sending, c.attachments = nil, false, "", nil
-	c.conv, c.shown = &chat.Conversation{}, map[*chat.Turn]*ui.Turn{}
-	c.view.SetTurns(nil)
-	c.showQueue()
-	c.showBusy()
-	c.showAttachments()
-	c.view.SetComposerText("")
+	c.opening++
+	c.enter(newTalk())
 }
 
 // bytesText is a size as people read it.
@@ -542,46 +331,4 @@ func bytesText(n uint64) string {
 		return fmt.Sprintf("%d MiB", n>>20)
 	}
 	return fmt.Sprintf("%.1f MiB", float64(n)/(1<<20))
-}
-
-// figures are an answer's numbers.
-func figures(e inference.Event) []string {
-	s := e.Stats
-	var f []string
-	add := func(format string, args ...any) { f = append(f, fmt.Sprintf(format, args...)) }
-	if s.ImageTokens > 0 {
-		add("%s picture tokens", thousands(s.ImageTokens))
-	}
-	if s.ReusedTokens > 0 {
-		add("%s of %s tokens reused", thousands(s.ReusedTokens), thousands(s.PromptTokens))
-	}
-	if s.FirstToken > 0 {
-		add("first token %s", seconds(s.FirstToken))
-	}
-	if s.TokensPerSec > 0 {
-		add("%s tokens/s", thousands(int(s.TokensPerSec+0.5)))
-	}
-	switch e.Stop {
-	case protocol.StopLimit:
-		add("stopped at %s tokens (see settings)", thousands(s.AnswerTokens))
-	case protocol.StopContext:
-		add("stopped: the context is full")
-	}
-	return f
-}
-
-func seconds(millis float64) string {
-	if millis < 100 {
-		return fmt.Sprintf("%.0f ms", millis)
-	}
-	return fmt.Sprintf("%.1f s", millis/1000)
-}
-
-// thousands writes 1,234.
-func thousands(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }

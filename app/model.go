@@ -347,6 +347,8 @@ func (c *Controller) bannerNow() *ui.Banner {
 	switch {
 	case c.notice != nil:
 		return c.notice
+	case c.trouble != nil:
+		return c.unkeptBanner()
 	case s.State == inference.StateFailed && s.Err != nil && c.current():
 		b := problemBanner(s.Err)
 		if way := modelChoice(s.Err); way != nil {

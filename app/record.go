@@ -51,7 +51,7 @@ type line struct {
 	Used     uint64      `json:"used,omitempty"`
 }
 
-// item is a picture in the composer.
+// item is a picture in the composer, or a line of a list.
 type item struct {
 	Name    string `json:"name"`
 	Info    string `json:"info,omitempty"`
@@ -69,7 +69,7 @@ func (r *recorder) write(l line) {
 
 var turnStates = map[ui.TurnState]string{
 	ui.TurnWaiting: "waiting", ui.TurnWorking: "working", ui.TurnStreaming: "streaming",
-	ui.TurnDone: "done", ui.TurnCancelled: "cancelled", ui.TurnFailed: "failed",
+	ui.TurnDone: "done", ui.TurnCancelled: "cancelled", ui.TurnFailed: "failed", ui.TurnInterrupted: "interrupted",
 }
 
 func (r *recorder) SetModel(m ui.Model) {
@@ -139,6 +139,47 @@ func (r *recorder) SetMemory(items []ui.MemoryItem) {
 func (r *recorder) Notify(text string) {
 	r.View.Notify(text)
 	r.write(line{Event: "notify", Text: text})
+}
+
+func (r *recorder) Offer(text, label string, do func()) {
+	r.View.Offer(text, label, do)
+	r.write(line{Event: "offer", Text: text, Name: label})
+}
+
+func (r *recorder) SetConversations(list []ui.Conversation) {
+	r.View.SetConversations(list)
+	l := line{Event: "conversations"}
+	for _, c := range list {
+		state := ""
+		if c.Busy {
+			state = "busy"
+		}
+		l.Items = append(l.Items, item{Name: c.Title, Info: state})
+	}
+	r.write(l)
+}
+
+func (r *recorder) SetTurns(turns []ui.Turn) {
+	r.View.SetTurns(turns)
+	l := line{Event: "turns"}
+	for _, t := range turns {
+		l.Items = append(l.Items, item{Name: t.Question, Info: turnStates[t.State]})
+	}
+	r.write(l)
+}
+
+func (r *recorder) SetOpen(conversation int64) {
+	r.View.SetOpen(conversation)
+	r.write(line{Event: "open", ID: uint64(conversation)})
+}
+
+func (r *recorder) SetHits(query string, hits []ui.Hit) {
+	r.View.SetHits(query, hits)
+	l := line{Event: "hits", Text: query}
+	for _, h := range hits {
+		l.Items = append(l.Items, item{Name: h.Title})
+	}
+	r.write(l)
 }
 
 func (r *recorder) ShowImage(s ui.Sheet) {

@@ -25,6 +25,7 @@ type Settings struct {
 
 	FreeAfterAnswer bool `json:"free_after_answer,omitempty"` // frees working memory after every answer
 	IdleMinutes     int  `json:"idle_minutes,omitempty"`      // unloads the model after so long without a question; 0: never
+	HideSidebar     bool `json:"hide_sidebar,omitempty"`      // the list of conversations is out of sight
 }
 
 func defaultSettings() Settings {
