@@ -406,7 +406,7 @@ func (s *Store) Interrupted() []Place { return s.interrupted }
 
 func (s *Store) interrupt() (list []Place, _ error) {
 	err := s.change("interrupted answers could not be marked", func(tx *sql.Tx) error {
-		rows, err := tx.Query("SELECT conversation, t.id FROM turns t JOIN conversations c ON c.id = conversation AND deleted = 0 "+
+		rows, err := tx.Query("SELECT conversation, t.id FROM turns t JOIN conversations c ON c.id = conversation AND deleted = 0 " +
 			"WHERE state IN ('waiting', 'streaming') ORDER BY t.id")
 		if err != nil {
 			return err
