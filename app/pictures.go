@@ -3,15 +3,23 @@ package app
 import (
 	"fmt"
 
+	"galago/inference/vision"
 	"galago/ui"
 )
 
 // OpenImage shows a turn's picture at its own size.
 func (c *Controller) OpenImage(id uint64, index int) {
-	if t := c.conv.Turn(id); t != nil && index >= 0 && index < len(t.Images) {
-		p := t.Images[index]
-		c.view.ShowImage(ui.Sheet{Title: fmt.Sprintf("%s · %d × %d", p.Name, p.Width, p.Height), Image: p.RGBA})
+	t := c.conv.Turn(id)
+	if t == nil || index < 0 || index >= len(t.Images) {
+		return
 	}
+	c.picture(t.Images[index], func(p *vision.Picture, err error) { // it may be in the store alone
+		if err != nil {
+			c.view.Notify(sentence(err))
+			return
+		}
+		c.view.ShowImage(ui.Sheet{Title: fmt.Sprintf("%s · %d × %d", p.Name, p.Width, p.Height), Image: p.RGBA})
+	})
 }
 
 // Paste takes a picture from the clipboard, or calls text where there is none.
