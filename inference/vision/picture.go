@@ -106,11 +106,10 @@ func Decode(name string, data []byte) (*Picture, error) {
 	if err != nil {
 		return nil, err
 	}
-	img, err := decodeImage(h, name, data)
+	rgba, err := decodeUpright(h, name, data)
 	if err != nil {
 		return nil, err
 	}
-	rgba := upright(onWhite(img, h), h.Orientation)
 	p := &Picture{
 		Name: name, Format: h.Format, RGBA: keep(rgba),
 		Width: rgba.Rect.Dx(), Height: rgba.Rect.Dy(),
@@ -119,6 +118,15 @@ func Decode(name string, data []byte) (*Picture, error) {
 		p.Note = noteAnimated
 	}
 	return p, nil
+}
+
+// decodeUpright decodes all pixels.
+func decodeUpright(h Header, name string, data []byte) (*image.RGBA, error) {
+	img, err := decodeImage(h, name, data)
+	if err != nil {
+		return nil, err
+	}
+	return upright(onWhite(img, h), h.Orientation), nil
 }
 
 // MaxKept is how many pixels of a picture are kept, at four bytes each: all of a phone's 12 megapixels, and three times

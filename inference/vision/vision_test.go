@@ -349,11 +349,11 @@ func TestRefusals(t *testing.T) {
 		kind Kind
 		msg  string
 	}{
-		{"notes.png", []byte("Dear diary,\n"), KindNotPicture, "notes.png is not a picture: it holds text. Choose a JPEG, PNG, GIF, BMP, TIFF or WebP file."},
+		{"notes.png", []byte("Dear diary,\n"), KindNotPicture, "notes.png is not a picture: it holds text. Choose a JPEG, PNG, GIF, BMP, TIFF, WebP, HEIC or AVIF file."},
 		{"a.pdf", []byte("%PDF-1.7\n..."), KindNotPicture, "a.pdf is a PDF document. Export the page as a PNG or take a screenshot of it."},
-		{"a.heic", []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"), KindNotPicture, "a.heic is a HEIC picture, which Galago cannot read. Save it as a JPEG or PNG first."},
+		{"a.heic", []byte("\x00\x00\x00\x18ftypheic\x00\x00\x00\x00"), KindDamaged, "a.heic is cut short: its end is missing. Copy or download it again."},
 		{"a.svg", []byte("<svg xmlns='http://www.w3.org/2000/svg'/>"), KindNotPicture, "a.svg is an SVG drawing, which Galago cannot read. Export it as a PNG first."},
-		{"a.jpg", []byte{0, 1, 2, 3}, KindNotPicture, "a.jpg is not a picture that Galago knows. Choose a JPEG, PNG, GIF, BMP, TIFF or WebP file."},
+		{"a.jpg", []byte{0, 1, 2, 3}, KindNotPicture, "a.jpg is not a picture that Galago knows. Choose a JPEG, PNG, GIF, BMP, TIFF, WebP, HEIC or AVIF file."},
 		{"empty.png", nil, KindEmpty, "empty.png is empty. Copy or download it again."},
 		{"", []byte{}, KindEmpty, "The picture is empty. Copy or download it again."},
 		{"scan.png", huge, KindTooLarge, "scan.png measures 30,000 x 30,000 pixels; the limit is 100 megapixels. Make it smaller first."},
@@ -477,5 +477,5 @@ func TestOpenOddNames(t *testing.T) {
 func ExampleError() {
 	_, err := Decode("notes.png", []byte("Milk, eggs, bread"))
 	fmt.Println(err)
-	// Output: notes.png is not a picture: it holds text. Choose a JPEG, PNG, GIF, BMP, TIFF or WebP file.
+	// Output: notes.png is not a picture: it holds text. Choose a JPEG, PNG, GIF, BMP, TIFF, WebP, HEIC or AVIF file.
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
 	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
 )
 
@@ -70,8 +71,8 @@ func (d *decoder) compile() {
 		d.err = err
 		return
 	}
-	// A decoder that does not end on a hostile file is ended with its context.
-	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(MaxMemory >> 16).WithCloseOnContextDone(true)
+	// Asking at every turn of a loop whether to stop would make decoding take four times as long, so it is not asked.
+	config := wazero.NewRuntimeConfig().WithMemoryLimitPages(MaxMemory >> 16)
 	cache.Lock()
 	folder := cache.folder
 	cache.Unlock()
@@ -93,6 +94,7 @@ func (d *decoder) start(ctx context.Context) (*instance, error) {
 	if d.err != nil {
 		return nil, fmt.Errorf("heif: start the decoder: %w", d.err)
 	}
+	ctx = experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(newMemory))
 	m, err := d.runtime.InstantiateModule(ctx, d.compiled, wazero.NewModuleConfig().WithName("").WithStartFunctions())
 	if err != nil {
 		return nil, fmt.Errorf("heif: start the decoder: %w", err)
@@ -115,9 +117,7 @@ func (i *instance) call(name string, args ...uint64) uint64 {
 	}
 	res, err := i.module.ExportedFunction(name).Call(i.ctx, args...)
 	if err != nil {
-		if i.err = err; i.ctx.Err() != nil {
-			i.err = ErrTime
-		}
+		i.err = err
 		return 0
 	}
 	if len(res) == 0 {
@@ -164,27 +164,70 @@ func (i *instance) view(at uint64, n int) []byte {
 var errDecoder = errors.New("heif: the decoder gave up")
 
 // Decode decodes the picture that info tells of. The result has info's size, unless libheif cut it, and is not yet
-// turned.
+// turned. A decoder that has not ended after MaxTime is left to itself.
 func Decode(data []byte, info Info) (image.Image, error) {
-	ctx, cancel := context.WithTimeout(context.Background(), MaxTime)
-	defer cancel()
+	type result struct {
+		img image.Image
+		err error
+	}
+	results := make(chan result, 1)
+	go func() {
+		img, err := decode(data, info)
+		results <- result{img, err}
+	}()
+	late := time.NewTimer(MaxTime)
+	defer late.Stop()
+	select {
+	case r := <-results:
+		return r.img, r.err
+	case <-late.C:
+		return nil, ErrTime
+	}
+}
+
+func decode(data []byte, info Info) (img image.Image, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("heif: panic: %v", p)
+		}
+	}()
 	d, work := hevc, decodeHEVC
 	if info.Codec == AV1 {
 		d, work = av1, decodeAV1
 	}
-	i, err := d.start(ctx)
+	i, err := d.start(context.Background())
 	if err != nil {
 		return nil, err
 	}
-	defer i.module.Close(context.Background())
+	defer i.module.Close(i.ctx)
 	// Both decoders go by the first brand that a file names. Ours have a picture, whatever else they are.
 	file := i.put(data)
 	if i.err == nil && len(data) >= 12 {
 		i.module.Memory().Write(uint32(file)+8, []byte(info.Codec))
 	}
-	img := work(i, file, len(data), info)
+	img = work(i, file, len(data), info)
+	if i.err != nil && info.Codec == HEVC && info.Deep {
+		return nil, fmt.Errorf("%w: more than 8 bits a colour: %w", ErrUnsupported, i.err)
+	}
 	if i.err != nil {
 		return nil, i.err
 	}
-	return img, nil
+	return taken(img), nil
+}
+
+// taken is an image out of the decoder's memory, which ends with it.
+func taken(img image.Image) image.Image {
+	switch m := img.(type) {
+	case *image.YCbCr:
+		m.Y, m.Cb, m.Cr = bytes.Clone(m.Y), bytes.Clone(m.Cb), bytes.Clone(m.Cr)
+	case *image.Gray:
+		m.Pix = bytes.Clone(m.Pix)
+	case *image.NRGBA:
+		m.Pix = bytes.Clone(m.Pix)
+	case *image.RGBA:
+		m.Pix = bytes.Clone(m.Pix)
+	case *image.RGBA64:
+		m.Pix = bytes.Clone(m.Pix)
+	}
+	return img
 }

@@ -1,7 +1,7 @@
 // Package heif decodes the pictures of phones and of the newer web: HEIC (HEVC) and AVIF (AV1), two kinds of the same
 // file format, ISO/IEC 23008-12. What a file says of itself is read here; its pixels are decoded by libheif with
 // libde265 and by libavif with libaom, compiled to WebAssembly: a hostile file can make them fail, but neither reach
-// memory that is not theirs nor take more than MaxMemory or MaxTime. See README.md for where the two come from.
+// memory that is not theirs nor take more of it than MaxMemory, and nobody waits longer than MaxTime. See README.md for where the two come from.
 package heif
 
 import (
