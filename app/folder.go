@@ -1,0 +1,22 @@
+package app
+
+import (
+	"fmt"
+	"os/exec"
+	"runtime"
+)
+
+// openFolder shows a folder in the system's file manager. The path is one of ours and goes through no shell. It does not
+// wait for the file manager.
+func openFolder(path string) error {
+	name := "xdg-open"
+	if runtime.GOOS == "windows" {
+		name = "explorer.exe"
+	}
+	cmd := exec.Command(name, path)
+	if err := cmd.Start(); err != nil {
+		return fmt.Errorf("the folder could not be shown; it is %s: %w", path, err)
+	}
+	go cmd.Wait() // so that nothing is left of it in the system
+	return nil
+}
