@@ -4,6 +4,7 @@ import (
 	"math"
 	"strings"
 	"unicode"
+	"unicode/utf8"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -14,24 +15,22 @@ import (
 type run struct {
 	x, y, w float32 // inside its line
 	text    string
-	span    span // its style
-	draw    *canvas.Text
+	span    span // its style; the text is not in it
+	token   tokenKind
 	color   fyne.ThemeColorName
+	size    float32
+	style   fyne.TextStyle
+	box     fyne.Size
+	draw    *canvas.Text // nil while it is out of sight
 }
 
 // line is one line of laid out text.
 type line struct {
 	x, y, w, h float32
-	before     string // what separates it from the line before when it is copied
+	start, end int // of its text in that of its box, in bytes
+	slides     bool
+	bare       bool // its runs are made when they are needed
 	runs       []run
-}
-
-func (l *line) len() int {
-	n := 0
-	for _, r := range l.runs {
-		n += len([]rune(r.text))
-	}
-	return n
 }
 
 // face is how a paragraph's text is drawn where a span does not say otherwise.
@@ -42,7 +41,7 @@ type face struct {
 }
 
 func (f face) of(s span) (size float32, style fyne.TextStyle) {
-	size, style = scaled(f.size), fyne.TextStyle{Bold: s.bold || f.bold, Italic: s.italic, Monospace: s.code}
+	size, style = f.size, fyne.TextStyle{Bold: s.bold || f.bold, Italic: s.italic, Monospace: s.code}
 	if s.code {
 		size -= 0.5
 	}
@@ -51,21 +50,35 @@ func (f face) of(s span) (size float32, style fyne.TextStyle) {
 
 func (f face) measure(text string, s span) float32 {
 	size, style := f.of(s)
-	return fyne.MeasureText(text, size, style).Width
+	return fyne.MeasureText(shown(text), size, style).Width
+}
+
+// shown is a text as it is drawn: tabs as spaces, and without what cannot be drawn.
+func shown(text string) string {
+	if strings.IndexByte(text, '\t') >= 0 {
+		text = strings.ReplaceAll(text, "\t", "    ")
+	}
+	return text
 }
 
 const codePad float32 = 4 // on both sides of inline code
 
-// flow breaks spans into lines of at most width. Every line gets a place from y = 0 downwards.
+// flow breaks spans into lines of at most width.
 func flow(spans []span, width float32, f face) (lines []line, height float32) {
-	w := &flower{width: max(width, 1), face: f, spans: spans}
-	for _, s := range spans {
-		if s.code {
+	return flowAt(spans, width, f, 0)
+}
+
+// flowAt breaks spans into lines of at most width. Every line gets a place from y = 0 downwards, and its offsets in the
+// spans' text, to which base is added.
+func flowAt(spans []span, width float32, f face, base int) (lines []line, height float32) {
+	w := &flower{width: max(width, 1), face: f, spans: spans, at: base, from: base}
+	for i := range spans {
+		if spans[i].code {
 			w.width = max(width-2*codePad, 1)
 		}
 	}
-	for i, s := range spans {
-		w.add(i, s.text)
+	for i := range spans {
+		w.add(i, spans[i].text)
 	}
 	w.endGroup()
 	w.endLine()
@@ -82,6 +95,7 @@ type piece struct {
 	style int // index of its span
 	text  string
 	w     float32
+	at    int // where it begins
 }
 
 type flower struct {
@@ -90,13 +104,16 @@ type flower struct {
 	spans []span
 	lines []line
 
+	at         int     // how far the text was read
+	from       int     // where the line being filled begins, if it is empty
 	group      []piece // the word being read
 	groupWidth float32
 	current    []piece // the line being filled
 	used       float32
-	space      *piece // between the two
-	before     string // of the line being filled
-	last       rune   // read, 0 after a space
+	space      []piece // between the two
+	spaceWidth float32
+	wrapped    bool // the line being filled continues the one above
+	last       rune // read, 0 after a space
 }
 
 func (w *flower) add(style int, text string) {
@@ -112,9 +129,11 @@ func (w *flower) add(style int, text string) {
 		w.endGroup()
 		if text[i] == '\n' {
 			w.endLine()
-			w.before, w.last = "\n", 0
+			w.at++
+			w.wrapped, w.last, w.from = false, 0, w.at
 		} else {
-			w.spaceAfter(style, text[i])
+			w.spaceAfter(style, text[i:i+1])
+			w.at++
 		}
 		text = text[i+1:]
 	}
@@ -132,7 +151,7 @@ func (w *flower) word(style int, text string) {
 			w.append(style, text[start:i])
 			w.endGroup()
 			start = i
-		case i-start >= longPiece:
+		case i-start >= longPiece && !joins(w.last, r):
 			w.append(style, text[start:i])
 			start = i
 		}
@@ -140,6 +159,14 @@ func (w *flower) word(style int, text string) {
 	}
 	w.append(style, text[start:])
 }
+
+// joins says whether two characters are drawn as one.
+func joins(a, b rune) bool {
+	return unicode.In(b, unicode.Mn, unicode.Me, unicode.Mc) || b == 0x200d || a == 0x200d || b >= 0xfe00 && b <= 0xfe0f ||
+		b >= 0x1f3fb && b <= 0x1f3ff || isFlag(a) && isFlag(b)
+}
+
+func isFlag(r rune) bool { return r >= 0x1f1e6 && r <= 0x1f1ff }
 
 // mayBreak says whether a line may end between two characters that no space separates.
 func mayBreak(a, b rune) bool {
@@ -157,21 +184,17 @@ func (w *flower) append(style int, text string) {
 	if text == "" {
 		return
 	}
-	p := piece{style: style, text: text, w: w.face.measure(text, w.spans[style])}
+	p := piece{style: style, text: text, w: w.face.measure(text, w.spans[style]), at: w.at}
+	w.at += len(text)
 	w.group = append(w.group, p)
 	w.groupWidth += p.w
 }
 
-func (w *flower) spaceAfter(style int, c byte) {
+func (w *flower) spaceAfter(style int, text string) {
 	w.last = 0
-	text := " "
-	if c == '\t' {
-		text = "    "
-	}
-	if w.space != nil {
-		text = w.space.text + text
-	}
-	w.space = &piece{style: style, text: text, w: w.face.measure(text, w.spans[style])}
+	p := piece{style: style, text: text, w: w.face.measure(text, w.spans[style]), at: w.at}
+	w.space = append(w.space, p)
+	w.spaceWidth += p.w
 }
 
 // endGroup puts the word that was read on this line or the next.
@@ -179,21 +202,15 @@ func (w *flower) endGroup() {
 	if len(w.group) == 0 {
 		return
 	}
-	gap := float32(0)
-	if w.space != nil {
-		gap = w.space.w
-	}
-	if len(w.current) > 0 && w.used+gap+w.groupWidth > w.width {
+	if len(w.current) > 0 && w.used+w.spaceWidth+w.groupWidth > w.width {
 		w.endLine()
-		if gap > 0 {
-			w.before = " "
-		}
+		w.wrapped = true
 	}
-	if w.space != nil && (len(w.current) > 0 || w.before != " ") {
-		w.current = append(w.current, *w.space)
-		w.used += w.space.w
+	if len(w.current) > 0 || !w.wrapped {
+		w.current = append(w.current, w.space...)
+		w.used += w.spaceWidth
 	}
-	w.space = nil
+	w.space, w.spaceWidth = w.space[:0], 0
 	for _, p := range w.group {
 		w.put(p)
 	}
@@ -203,48 +220,72 @@ func (w *flower) endGroup() {
 // put appends a piece to the line, breaking it where even an empty line is too short.
 func (w *flower) put(p piece) {
 	for w.used+p.w > w.width {
-		runes := []rune(p.text)
-		low, high := 0, len(runes)
-		for low < high {
-			mid := (low + high + 1) / 2
-			if w.used+w.face.measure(string(runes[:mid]), w.spans[p.style]) <= w.width {
-				low = mid
-			} else {
-				high = mid - 1
-			}
-		}
-		if low == 0 && len(w.current) == 0 {
-			low = 1
-		}
-		if low >= len(runes) {
+		cut := w.fitting(p)
+		if cut >= len(p.text) {
 			break
 		}
-		if low > 0 {
-			w.current = append(w.current, piece{style: p.style, text: string(runes[:low])})
+		if cut > 0 {
+			w.current = append(w.current, piece{style: p.style, text: p.text[:cut], at: p.at})
 		}
 		w.endLine()
-		w.before = ""
-		p.text = string(runes[low:])
+		w.wrapped = true
+		p.text, p.at = p.text[cut:], p.at+cut
 		p.w = w.face.measure(p.text, w.spans[p.style])
 	}
 	w.current = append(w.current, p)
 	w.used += p.w
 }
 
+// fitting is how many bytes of a piece still go on the line; at least one character on an empty one.
+func (w *flower) fitting(p piece) int {
+	var cuts []int
+	last := rune(0)
+	for i, r := range p.text {
+		if i > 0 && !joins(last, r) {
+			cuts = append(cuts, i)
+		}
+		last = r
+	}
+	cuts = append(cuts, len(p.text))
+	low, high := 0, len(cuts)
+	for low < high {
+		mid := (low + high) / 2
+		if w.used+w.face.measure(p.text[:cuts[mid]], w.spans[p.style]) <= w.width {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	switch {
+	case low > 0:
+		return cuts[low-1]
+	case len(w.current) == 0:
+		return cuts[0]
+	}
+	return 0
+}
+
 // endLine turns the pieces of the line into runs.
 func (w *flower) endLine() {
-	l := line{before: w.before}
+	l := line{start: w.from, end: w.from}
+	if len(w.current) > 0 {
+		l.start = w.current[0].at
+	}
 	for i := 0; i < len(w.current); {
 		p := w.current[i]
 		var b strings.Builder
 		for ; i < len(w.current) && w.current[i].style == p.style; i++ {
 			b.WriteString(w.current[i].text)
+			l.end = w.current[i].at + len(w.current[i].text)
 		}
-		l.runs = append(l.runs, run{text: b.String(), span: w.spans[p.style], color: w.face.color})
+		r := run{text: b.String(), span: w.spans[p.style], color: w.face.color}
+		r.span.text = ""
+		l.runs = append(l.runs, r)
 	}
 	w.measure(&l)
 	w.lines = append(w.lines, l)
-	w.current, w.used, w.space, w.before = nil, 0, nil, ""
+	w.current, w.used, w.space, w.spaceWidth, w.wrapped = w.current[:0], 0, w.space[:0], 0, false
+	w.from = l.end
 }
 
 // measure gives the runs their places on a common base line.
@@ -256,23 +297,21 @@ func (w *flower) measure(l *line) {
 	bases := make([]float32, len(l.runs))
 	for i := range l.runs {
 		r := &l.runs[i]
-		size, style := w.face.of(r.span)
-		box, b := driver.RenderedTextSize(r.text, size, style, nil)
+		r.size, r.style = w.face.of(r.span)
+		box, b := driver.RenderedTextSize(shown(r.text), r.size, r.style, nil)
 		if r.span.code {
 			l.w += codePad
 		}
 		if r.span.link != "" {
 			r.color = theme.ColorNameHyperlink
 		}
-		r.x, r.w = l.w, box.Width
+		r.x, r.w, r.box = l.w, box.Width, box
 		l.w += r.w
 		if r.span.code {
 			l.w += codePad
 		}
 		bases[i], base = b, max(base, b)
 		l.h = max(l.h, ceil(box.Height)+3)
-		r.draw = &canvas.Text{Text: r.text, TextSize: size, TextStyle: style, Color: theme.Color(r.color)}
-		r.draw.Resize(box)
 	}
 	for i := range l.runs {
 		l.runs[i].y = round(base-bases[i]) + 1
@@ -281,3 +320,10 @@ func (w *flower) measure(l *line) {
 
 func ceil(v float32) float32  { return float32(math.Ceil(float64(v))) }
 func round(v float32) float32 { return float32(math.Round(float64(v))) }
+
+func runeStart(s string, i int) int {
+	for i > 0 && i < len(s) && !utf8.RuneStart(s[i]) {
+		i--
+	}
+	return i
+}

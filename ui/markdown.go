@@ -2,20 +2,23 @@ package ui
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/yuin/goldmark"
 	"github.com/yuin/goldmark/ast"
 	"github.com/yuin/goldmark/extension"
 	east "github.com/yuin/goldmark/extension/ast"
+	"github.com/yuin/goldmark/parser"
 	"github.com/yuin/goldmark/text"
+	"github.com/yuin/goldmark/util"
 )
 
 // span is text in one style.
 type span struct {
-	text               string
-	bold, italic, code bool
-	link               string
+	text                       string
+	bold, italic, code, strike bool
+	link                       string
 }
 
 type blockKind int
@@ -26,6 +29,7 @@ const (
 	codeBlock
 	tableBlock
 	ruleBlock
+	mathsBlock
 )
 
 // block is a piece of a document that stands on lines of its own.
@@ -36,60 +40,152 @@ type block struct {
 	marker string // of a list item, at its first block
 	quote  int    // block quote nesting
 	tight  bool   // follows the block above closely
+	lang   string // of code, as the model named it
 	spans  []span
 	rows   [][][]span // of a table; the first row is its head
 	align  []east.Alignment
 }
 
-var markdown = goldmark.New(goldmark.WithExtensions(extension.Table, extension.Strikethrough))
+// The markers of task lists.
+const taskOpen, taskDone = "☐", "☑"
+
+// equal says whether two blocks look the same.
+func (b *block) equal(o *block) bool {
+	return b.kind == o.kind && b.level == o.level && b.depth == o.depth && b.marker == o.marker && b.quote == o.quote &&
+		b.tight == o.tight && b.lang == o.lang && slices.Equal(b.spans, o.spans) && slices.Equal(b.align, o.align) &&
+		slices.EqualFunc(b.rows, o.rows, equalRow)
+}
+
+func equalRow(a, b [][]span) bool { return slices.EqualFunc(a, b, slices.Equal[[]span]) }
+
+// markdown is what models print: CommonMark with GitHub's tables, task lists, strikethrough and bare addresses, and
+// maths as in LaTeX.
+var markdown = goldmark.New(
+	goldmark.WithParser(parser.NewParser(
+		parser.WithBlockParsers(parser.DefaultBlockParsers()...),
+		parser.WithInlineParsers(parser.DefaultInlineParsers()...),
+		parser.WithParagraphTransformers(util.Prioritized(definitions{parser.LinkReferenceParagraphTransformer}, 100)),
+		parser.WithBlockParsers(util.Prioritized(mathsBlocks{}, 650)), // before code fences
+		parser.WithInlineParsers(util.Prioritized(mathsInline{}, 150)),
+	)),
+	goldmark.WithExtensions(extension.Table, extension.Strikethrough, extension.TaskList, extension.Linkify),
+)
+
+// definitions leaves footnotes alone, which would otherwise pass for the addresses of links.
+type definitions struct{ parser.ParagraphTransformer }
+
+func (d definitions) Transform(n *ast.Paragraph, r text.Reader, pc parser.Context) {
+	if first := n.Lines().At(0); !strings.HasPrefix(strings.TrimLeft(string(first.Value(r.Source())), " "), "[^") {
+		d.ParagraphTransformer.Transform(n, r, pc)
+	}
+}
+
+// What is parsed as Markdown at most. Beyond it text stays as it came: nobody reads it, and nesting as deep as this
+// makes parsers slow.
+const (
+	maxMarkdown = 4 << 20 // bytes
+	maxMarks    = 20_000  // brackets, emphasis and the like between two blank lines
+	maxNesting  = 200     // quote or list marks at the beginning of a line
+	maxDepth    = 12      // of lists and quotes as drawn
+)
 
 // parseMarkdown turns Markdown into blocks. Anything it does not know stays as text; it never fails.
 func parseMarkdown(source string) []block {
-	p := &blockParser{source: []byte(source)}
-	p.children(markdown.Parser().Parse(text.NewReader(p.source)), block{})
-	return p.blocks
+	var d document
+	d.set(source)
+	return d.blocks
 }
 
-// splitMarkdown cuts a document at blank lines between top-level blocks, so that while a text grows only its last
-// part has to be parsed again. Code fences and indented continuations stay whole.
-func splitMarkdown(source string) []string {
-	var parts []string
-	start, fence, blank := 0, "", false
-	for pos := 0; pos < len(source); {
-		end := pos + len(source[pos:])
-		if i := strings.IndexByte(source[pos:], '\n'); i >= 0 {
-			end = pos + i + 1
-		}
-		line := source[pos:end]
-		trimmed := strings.TrimSpace(line)
-		if blank && fence == "" && trimmed != "" && line[0] != ' ' && line[0] != '\t' {
-			parts = append(parts, source[start:pos])
-			start = pos
-		}
-		fence = fenceAfter(fence, trimmed)
-		blank = trimmed == ""
-		pos = end
-	}
-	if start < len(source) {
-		parts = append(parts, source[start:])
-	}
-	return parts
+// document is Markdown that may grow. Only what may still change is parsed again: a top-level block that another one
+// follows is final, whatever comes, except for links whose address is defined later.
+type document struct {
+	source string
+	blocks []block
+
+	cut   int                // where the last top-level block begins in the source
+	final int                // blocks before it
+	refs  []parser.Reference // defined before the cut
+	known string             // all definitions
 }
 
-// fenceAfter says which code fence is open after a line, empty for none.
-func fenceAfter(open, line string) string {
-	for _, mark := range []string{"```", "~~~"} {
-		if !strings.HasPrefix(line, mark) {
-			continue
-		}
-		if open == "" {
-			return mark
-		}
-		if open == mark && strings.Trim(line, mark[:1]) == "" {
-			return ""
+// set replaces the text and returns how many blocks at the beginning are certainly as they were.
+func (d *document) set(source string) (same int) {
+	if d.cut > 0 && strings.HasPrefix(source, d.source[:d.cut]) {
+		same = d.final
+		if d.parse(source, d.cut) {
+			return same
 		}
 	}
-	return open
+	*d = document{}
+	d.parse(source, 0)
+	return 0
+}
+
+// parse reads the source from a place on, where a top-level block begins. It reports false, and has done nothing,
+// when that changes what links before the place mean.
+func (d *document) parse(source string, from int) bool {
+	tail := source[from:]
+	if excessive(tail) {
+		d.blocks = append(d.blocks[:d.final:d.final], asItCame(tail)...)
+		d.source, d.cut = source, from
+		return true
+	}
+	p := &blockParser{source: []byte(tail)}
+	pc := parser.NewContext()
+	for _, r := range d.refs {
+		pc.AddReference(r)
+	}
+	root := markdown.Parser().Parse(text.NewReader(p.source), parser.WithContext(pc))
+	known := definitionsOf(pc.References())
+	if from > 0 && known != d.known {
+		return false
+	}
+	d.source, d.known = source, known
+	d.blocks = d.blocks[:d.final:d.final]
+	last, start := lastTopLevel(root, p.source)
+	for n := root.FirstChild(); n != nil; n = n.NextSibling() {
+		if n == last {
+			d.final = len(d.blocks) + len(p.blocks)
+		}
+		p.add(n, block{})
+	}
+	d.blocks = append(d.blocks, p.blocks...)
+	if known != "" && start > 0 { // which of them are before the new cut
+		pc := parser.NewContext()
+		for _, r := range d.refs {
+			pc.AddReference(r)
+		}
+		markdown.Parser().Parse(text.NewReader(p.source[:start]), parser.WithContext(pc))
+		d.refs = pc.References()
+	}
+	d.cut = from + start
+	return true
+}
+
+// lastTopLevel finds the block that may still change, and where its first line begins. A table may share its place
+// with the paragraph above it; both may change.
+func lastTopLevel(root ast.Node, source []byte) (last ast.Node, start int) {
+	last = root.LastChild()
+	if last == nil {
+		return nil, 0
+	}
+	for last.PreviousSibling() != nil && (last.Pos() < 0 || last.Pos() <= last.PreviousSibling().Pos()) {
+		last = last.PreviousSibling()
+	}
+	pos := min(max(last.Pos(), 0), len(source))
+	return last, strings.LastIndexByte(string(source[:pos]), '\n') + 1
+}
+
+func definitionsOf(refs []parser.Reference) string {
+	if len(refs) == 0 {
+		return ""
+	}
+	var all []string
+	for _, r := range refs {
+		all = append(all, fmt.Sprintf("%q %q", r.Label(), r.Destination()))
+	}
+	slices.Sort(all)
+	return strings.Join(all, "\n")
 }
 
 type blockParser struct {
@@ -112,18 +208,40 @@ func (p *blockParser) add(n ast.Node, in block) {
 		in.spans = p.inline(n)
 	case *ast.Paragraph, *ast.TextBlock:
 		in.spans = p.inline(n)
-	case *ast.FencedCodeBlock, *ast.CodeBlock:
+		if box, ok := n.FirstChild().(*east.TaskCheckBox); ok && in.marker != "" {
+			in.marker = taskOpen
+			if box.IsChecked {
+				in.marker = taskDone
+			}
+			if len(in.spans) > 0 {
+				in.spans[0].text = strings.TrimLeft(in.spans[0].text, " ")
+			}
+		}
+	case *ast.FencedCodeBlock:
+		in.kind, in.lang = codeBlock, string(n.Language(p.source))
+		in.spans = []span{{text: strings.TrimRight(p.lines(n), "\n"), code: true}}
+	case *ast.CodeBlock:
 		in.kind = codeBlock
 		in.spans = []span{{text: strings.TrimRight(p.lines(n), "\n"), code: true}}
 	case *ast.HTMLBlock:
-		in.spans = []span{{text: strings.TrimSpace(p.lines(n))}}
+		html := p.lines(n)
+		if n.HasClosure() {
+			html += string(n.ClosureLine.Value(p.source))
+		}
+		in.spans = []span{{text: strings.TrimSpace(html)}}
+	case *mathsNode:
+		in.kind = mathsBlock
+		in.spans = []span{{text: n.shown()}}
+		if !n.closed {
+			in.kind = paragraphBlock
+		}
 	case *ast.ThematicBreak:
 		in.kind = ruleBlock
 	case *east.Table:
 		in.kind, in.align = tableBlock, n.Alignments
 		in.rows = p.table(n)
 	case *ast.Blockquote:
-		in.quote++
+		in.quote = min(in.quote+1, maxDepth)
 		p.children(n, in)
 		return
 	case *ast.List:
@@ -133,23 +251,32 @@ func (p *blockParser) add(n ast.Node, in block) {
 		p.children(n, in)
 		return
 	}
+	if in.kind == paragraphBlock && len(in.spans) == 0 && in.marker == "" {
+		return
+	}
 	p.blocks = append(p.blocks, in)
 }
 
 func (p *blockParser) list(n *ast.List, in block) {
-	in.depth++
+	in.depth = min(in.depth+1, maxDepth)
+	in.marker = ""
 	number := n.Start
 	for item := n.FirstChild(); item != nil; item = item.NextSibling() {
 		one := in
 		one.marker = "•"
 		if n.IsOrdered() {
-			one.marker = fmt.Sprintf("%d.", number)
+			one.marker = fmt.Sprintf("%d%c", number, n.Marker)
 			number++
 		}
 		one.tight = n.IsTight && (item != n.FirstChild() || in.depth > 1)
-		if item.FirstChild() == nil { // an item that has just begun
+		first := item.FirstChild()
+		switch first.(type) {
+		case nil: // an item that has just begun
 			p.blocks = append(p.blocks, one)
 			continue
+		case *ast.List, *ast.Blockquote, *ast.FencedCodeBlock, *ast.CodeBlock, *east.Table, *ast.ThematicBreak:
+			p.blocks = append(p.blocks, one) // its marker on a line of its own
+			one.marker = ""
 		}
 		p.children(item, one)
 	}
@@ -173,31 +300,40 @@ func (p *blockParser) lines(n ast.Node) string {
 		line := n.Lines().At(i)
 		b.Write(line.Value(p.source))
 	}
-	return b.String()
+	return strings.ReplaceAll(b.String(), "\r", "")
 }
 
 func (p *blockParser) inline(n ast.Node) []span {
 	var out []span
 	p.spans(n, span{}, &out)
+	for i := range out {
+		out[i].text = footnotes(out[i])
+	}
 	return out
 }
 
+// spans adds the text below n. Neighbours of one style become one span.
 func (p *blockParser) spans(n ast.Node, style span, out *[]span) {
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		s := style
 		switch c := c.(type) {
 		case *ast.Text:
 			s.text = string(c.Value(p.source))
+			if !c.IsRaw() && !s.code {
+				s.text = string(util.ResolveEntityNames(util.ResolveNumericReferences(util.UnescapePunctuations([]byte(s.text)))))
+			}
 			switch {
 			case c.HardLineBreak():
 				s.text += "\n"
 			case c.SoftLineBreak():
-				s.text += " "
+				s.text += softBreak(s.text, c, p.source)
 			}
 		case *ast.String:
 			s.text = string(c.Value)
+		case *mathsSpan:
+			s.text = texToText(c.tex)
 		case *ast.AutoLink:
-			s.text, s.link = string(c.Label(p.source)), string(c.URL(p.source))
+			s.text, s.link = string(c.Label(p.source)), p.address(c)
 		case *ast.RawHTML:
 			for i := range c.Segments.Len() {
 				seg := c.Segments.At(i)
@@ -214,16 +350,190 @@ func (p *blockParser) spans(n ast.Node, style span, out *[]span) {
 			s.bold, s.italic = s.bold || c.Level == 2, s.italic || c.Level == 1
 			p.spans(c, s, out)
 			continue
-		case *ast.Link:
-			s.link = string(c.Destination)
+		case *east.Strikethrough:
+			s.strike = true
 			p.spans(c, s, out)
+			continue
+		case *ast.Link:
+			p.link(c, s, out)
+			continue
+		case *ast.Image:
+			p.image(c, s, out)
+			continue
+		case *east.TaskCheckBox:
 			continue
 		default:
 			p.spans(c, s, out)
 			continue
 		}
-		if s.text != "" {
-			*out = append(*out, s)
+		appendSpan(out, s)
+	}
+}
+
+// softBreak is what a line break in the source looks like: a space, or nothing between characters that need none.
+func softBreak(before string, c *ast.Text, source []byte) string {
+	next, ok := c.NextSibling().(*ast.Text)
+	if !ok {
+		return " "
+	}
+	a, b := lastRune(before), firstRune(string(next.Value(source)))
+	if spaceless(a) && spaceless(b) {
+		return ""
+	}
+	return " "
+}
+
+func appendSpan(out *[]span, s span) {
+	if s.text == "" {
+		return
+	}
+	if n := len(*out); n > 0 {
+		last := (*out)[n-1]
+		last.text = s.text
+		if last == s {
+			(*out)[n-1].text += s.text
+			return
 		}
 	}
+	*out = append(*out, s)
+}
+
+func (p *blockParser) address(c *ast.AutoLink) string {
+	address := string(c.URL(p.source))
+	if c.AutoLinkType == ast.AutoLinkEmail && !strings.HasPrefix(strings.ToLower(address), "mailto:") {
+		address = "mailto:" + address
+	}
+	if !mayOpen(address) {
+		return ""
+	}
+	return address
+}
+
+// link shows a link's text; where the address is not one that can be opened, the address too.
+func (p *blockParser) link(c *ast.Link, s span, out *[]span) {
+	address := string(c.Destination)
+	if mayOpen(address) {
+		s.link = address
+	}
+	before := len(*out)
+	p.spans(c, s, out)
+	if len(*out) == before && s.link != "" { // a link without a text
+		s.text = address
+		appendSpan(out, s)
+		return
+	}
+	if s.link == "" && address != "" {
+		s.text = " (" + address + ")"
+		appendSpan(out, s)
+	}
+}
+
+// image shows what a picture is said to show, and where it is. It is never loaded.
+func (p *blockParser) image(c *ast.Image, s span, out *[]span) {
+	italic := s
+	italic.italic = true
+	p.spans(c, italic, out)
+	address := string(c.Destination)
+	if address == "" {
+		return
+	}
+	s.text = " ("
+	if c.FirstChild() == nil {
+		s.text = "("
+	}
+	appendSpan(out, s)
+	link := s
+	if link.text = address; mayOpen(address) {
+		link.link = address
+	}
+	appendSpan(out, link)
+	s.text = ")"
+	appendSpan(out, s)
+}
+
+// footnotes shows the numbers of footnotes raised.
+func footnotes(s span) string {
+	if s.code || !strings.Contains(s.text, "[^") {
+		return s.text
+	}
+	var b strings.Builder
+	rest := s.text
+	for {
+		i := strings.Index(rest, "[^")
+		if i < 0 {
+			break
+		}
+		j := strings.IndexByte(rest[i:], ']')
+		if j < 3 {
+			b.WriteString(rest[:i+2])
+			rest = rest[i+2:]
+			continue
+		}
+		raised, ok := mapAll(rest[i+2:i+j], superscripts)
+		if !ok || j > 6 {
+			raised = rest[i : i+j+1]
+		}
+		b.WriteString(rest[:i])
+		b.WriteString(raised)
+		rest = rest[i+j+1:]
+		if b.Len() == len(raised) {
+			rest = strings.TrimPrefix(rest, ":")
+		}
+	}
+	b.WriteString(rest)
+	return b.String()
+}
+
+// excessive says whether a parser would take too long over a text: some take a time that grows with the square of how
+// many brackets, quote marks or emphasis marks one paragraph has.
+func excessive(source string) bool {
+	if len(source) > maxMarkdown {
+		return true
+	}
+	marks, lineMarks := 0, 0
+	leading := true
+	for i := 0; i < len(source); i++ {
+		switch c := source[i]; c {
+		case '\n':
+			if i+1 < len(source) && source[i+1] == '\n' {
+				marks = 0
+			}
+			lineMarks, leading = 0, true
+		case '[', '<', '*', '_', '~', '`', '!', '$', '\\':
+			marks++
+			leading = leading && c == '*'
+			if c == '*' && leading {
+				lineMarks++
+			}
+		case '>', '-', '+':
+			if leading {
+				lineMarks++
+			}
+		case ' ', '\t', '.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		default:
+			leading = false
+		}
+		if lineMarks > maxNesting || marks > maxMarks {
+			return true
+		}
+	}
+	return false
+}
+
+// asItCame shows text in paragraphs without parsing it.
+func asItCame(source string) []block {
+	var blocks []block
+	for _, part := range strings.Split(source, "\n\n") {
+		for len(part) > 0 {
+			n := min(len(part), 4000)
+			for n < len(part) && part[n]&0xC0 == 0x80 {
+				n++
+			}
+			if text := strings.Trim(part[:n], "\n"); text != "" {
+				blocks = append(blocks, block{spans: []span{{text: text}}})
+			}
+			part = part[n:]
+		}
+	}
+	return blocks
 }

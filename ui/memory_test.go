@@ -335,7 +335,7 @@ func TestChoicesTakeThePlaceOfRetry(t *testing.T) {
 	w, _ := testWindow(t, Actions{Retry: func(uint64) { do("retry")() }})
 	turn := Turn{ID: 1, Question: "?", State: TurnFailed, Problem: &Problem{Title: "It does not fit", Choices: []Choice{{"256 tokens", do("old")}, {"CPU", do("cpu")}}}}
 	w.PutTurn(turn)
-	card := w.transcript.turns[0].problem
+	card := w.transcript.view(0).problem
 	turn.Problem = &Problem{Title: "It does not fit", Choices: []Choice{{"256 tokens", do("new")}, {"CPU", do("cpu")}}}
 	w.PutTurn(turn)
 	objects := test.WidgetRenderer(card).Objects()
@@ -365,7 +365,7 @@ func TestNotices(t *testing.T) {
 	w, _ := testWindow(t, Actions{})
 	turn := Turn{ID: 1, Question: "?", Answer: "text", State: TurnDone}
 	w.PutTurn(turn)
-	v := w.transcript.turns[0]
+	v := w.transcript.view(0)
 	plain := v.height
 	turn.Notices = []string{"The picture was read at 256 tokens."}
 	w.PutTurn(turn)

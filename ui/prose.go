@@ -1,70 +1,81 @@
 package ui
 
 import (
-	"net/url"
+	"image/color"
 	"strings"
-	"unicode"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
-	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
-	east "github.com/yuin/goldmark/extension/ast"
+
+	"galago/assets/words"
 )
 
 // still shows Markdown, or plain text, wrapped to the width it is given. It takes no events. When a text grows, only
-// its last part is parsed and laid out again.
+// its last part is parsed and laid out again. A long text is laid out only where it is in sight: the rest is
+// estimated, and the height corrected when it comes into sight.
 type still struct {
 	widget.BaseWidget
 	self  fyne.CanvasObject // the widget in the tree: this one, or the prose around it
 	plain bool
 	face  face
+	hands *hands // nil: nothing in it can be clicked
 
 	source string
-	chunks []*chunk
+	doc    document
+	boxes  []*box
 	width  float32 // of the layout, 0 before the first
 	height float32
 
+	part      bool    // only a part of it is ever in sight
+	low, high float32 // the part
+
 	objects []fyne.CanvasObject
-	marks   []*canvas.Rectangle // the selection
+	marks   []*canvas.Rectangle // the selection, outside of what slides
 
 	anchor, head mark
 }
 
-// prose is a still text that can be selected with the pointer or the keyboard, and copied.
-type prose struct {
-	still
-	byKey   bool // has the focus from the keyboard
-	clicked bool // is getting the focus from the pointer
+// hands are what a text does for the person. Nil functions are left out.
+type hands struct {
+	tips     *tips
+	copyText func(string)
+	open     func(address string)
+	wheel    func(*fyne.ScrollEvent)             // what it has no use for
+	drag     func(at fyne.Position) (dy float32) // a selection is dragged, at a place in the window: scrolls there
+	grew     func()                              // the height has changed
+	menu     func() []*fyne.MenuItem             // more entries for its menu
 }
 
-// mark is a place between two characters.
-type mark struct{ line, offset int }
+// box is a block of the text with its layout. Everything in it has places from its own upper left.
+type box struct {
+	b    block
+	text string // what selecting all of it copies
+	laid bool
+	y, h float32 // an estimate until it is laid out
+	gap  float32 // above it
 
-// chunk is a part of the text that is parsed and laid out alone.
-type chunk struct {
-	source  string
-	blocks  []block
-	y       float32
-	height  float32
-	gap     float32 // above its first block
+	face    face
 	lines   []line
-	panels  []*panel
-	objects []fyne.CanvasObject
+	shapes  []shape
+	code    *code
+	table   *table
+	pane    *pane
+	copyBtn *button
+	lang    *label
+	shown   bool
 }
 
-var (
-	_ flowing                = (*prose)(nil)
-	_ fyne.Focusable         = (*prose)(nil)
-	_ fyne.Shortcutable      = (*prose)(nil)
-	_ fyne.Draggable         = (*prose)(nil)
-	_ fyne.DoubleTappable    = (*prose)(nil)
-	_ fyne.Tappable          = (*prose)(nil)
-	_ desktop.Mouseable      = (*prose)(nil)
-	_ desktop.Cursorable     = (*prose)(nil)
-	_ fyne.SecondaryTappable = (*prose)(nil)
-)
+// shape is a rectangle or an icon of a box. It is made when it comes into sight.
+type shape struct {
+	fill, stroke       fyne.ThemeColorName
+	radius, x, y, w, h float32
+	icon               iconName
+	above, slides      bool // above the text; inside the pane
+	panel              *panel
+	image              *icon
+}
 
 // newProse returns an empty Markdown text.
 func newProse() *prose {
@@ -96,41 +107,43 @@ func (p *still) setText(source string) bool {
 		return false
 	}
 	p.source = source
-	old := p.chunks
-	p.chunks = nil
-	same := true
-	for i, part := range p.split() {
-		if same && i < len(old) && old[i].source == part {
-			p.chunks = append(p.chunks, old[i])
+	old, same := p.boxes, 0
+	var blocks []block
+	if p.plain {
+		if source != "" {
+			blocks = []block{{spans: []span{{text: source}}}}
+		}
+	} else {
+		same = p.doc.set(source)
+		blocks = p.doc.blocks
+	}
+	p.boxes = old[:min(same, len(old)):min(same, len(old))]
+	for i := len(p.boxes); i < len(blocks); i++ {
+		if i < len(old) && old[i].b.equal(&blocks[i]) {
+			p.boxes = append(p.boxes, old[i])
 			continue
 		}
-		same = false
-		p.chunks = append(p.chunks, &chunk{source: part, blocks: p.parse(part), height: -1})
+		b := &box{b: blocks[i], text: blocks[i].text()}
+		if i < len(old) && p.width > 0 && old[i].b.kind == b.b.kind {
+			b.h = old[i].h
+			if p.inSight(old[i]) || b.b.kind == codeBlock {
+				b.lay(p, old[i])
+			}
+			b.inherit(p, old[i])
+		}
+		p.boxes = append(p.boxes, b)
+	}
+	for i := len(p.boxes); i < len(old); i++ {
+		old[i].hide()
 	}
 	p.anchor, p.head = p.clampMark(p.anchor), p.clampMark(p.head)
 	before := p.height
 	if p.width > 0 {
 		p.layout()
-		p.Refresh()
+		p.show()
+		canvas.Refresh(p.self)
 	}
 	return p.height != before
-}
-
-func (p *still) split() []string {
-	if p.plain {
-		if p.source == "" {
-			return nil
-		}
-		return []string{p.source}
-	}
-	return splitMarkdown(p.source)
-}
-
-func (p *still) parse(part string) []block {
-	if p.plain {
-		return []block{{spans: []span{{text: part}}}}
-	}
-	return parseMarkdown(part)
 }
 
 // naturalWidth is the width at which a plain text needs no wrapping.
@@ -146,66 +159,80 @@ func (p *still) naturalWidth() float32 {
 func (p *still) heightFor(width float32) float32 {
 	if width != p.width {
 		p.width = width
-		for _, c := range p.chunks {
-			c.height = -1
+		for _, b := range p.boxes {
+			b.hide()
+			b.laid = false
 		}
 		p.layout()
+		p.show()
 	}
 	return p.height
 }
 
-// layout lays out the chunks that are not, and puts all in their place.
+// wholeText is how long a text is laid out whole at once, in bytes.
+const wholeText = 4000
+
+// lazy says whether only what is in sight is laid out.
+func (p *still) lazy() bool { return p.part && len(p.source) > wholeText }
+
+// ahead is how much more than what is in sight is laid out, so that scrolling and growing find it ready.
+const ahead float32 = 300
+
+func (p *still) inSight(b *box) bool {
+	return !p.lazy() || b.y < p.high+ahead && b.y+b.h > p.low-ahead
+}
+
+// reveal says which part of the text is in sight. It reports whether the height changed with that.
+func (p *still) reveal(low, high float32) bool {
+	if low == p.low && high == p.high || p.width <= 0 {
+		return false
+	}
+	p.low, p.high = low, high
+	if !p.lazy() && len(p.objects) > 0 && len(p.source) <= wholeText {
+		return false
+	}
+	before := p.height
+	p.layout()
+	p.show()
+	canvas.Refresh(p.self)
+	return p.height != before
+}
+
+// layout lays out the boxes in sight that are not, and puts all in their place.
 func (p *still) layout() {
 	y := float32(0)
-	p.objects = p.objects[:0]
-	for i, c := range p.chunks {
-		fresh := c.height < 0
-		if fresh {
-			c.layout(p.width, p.face)
-		}
+	for i, b := range p.boxes {
+		b.gap = b.b.gap()
 		if i > 0 {
-			y += c.gap
+			y += b.gap
 		}
-		if fresh || c.y != y {
-			c.move(y)
+		b.y = y
+		if !b.laid {
+			if b.h == 0 || !p.inSight(b) {
+				b.h = p.estimate(b)
+			}
+			if p.inSight(b) {
+				b.lay(p, nil)
+			}
 		}
-		y += c.height
-		p.objects = append(p.objects, c.objects...)
+		y += b.h
 	}
 	p.height = y
-	p.placeMarks()
 }
 
-func (c *chunk) move(y float32) {
-	for _, o := range c.objects {
-		pos := o.Position()
-		o.Move(fyne.NewPos(pos.X, pos.Y-c.y+y))
+// estimate is about the height that a box will take.
+func (p *still) estimate(b *box) float32 {
+	line := p.face.size * 1.6
+	switch b.b.kind {
+	case ruleBlock:
+		return 13
+	case codeBlock:
+		return codeHead + 2*codePadY + 21*float32(1+strings.Count(b.text, "\n"))
+	case tableBlock:
+		return 33 * float32(len(b.b.rows))
 	}
-	c.y = y
-}
-
-// layout places the chunk's blocks for a width, beginning at y = 0.
-func (c *chunk) layout(width float32, f face) {
-	c.lines, c.panels, c.objects, c.y, c.gap = nil, nil, nil, 0, 0
-	y := float32(0)
-	for i := range c.blocks {
-		b := &c.blocks[i]
-		gap := b.gap()
-		if i == 0 {
-			c.gap, gap = gap, 0
-		}
-		y += gap
-		y = c.place(b, y, width, f)
-	}
-	c.height = y
-	for i := range c.lines {
-		l := &c.lines[i]
-		for j := range l.runs {
-			r := &l.runs[j]
-			r.draw.Move(fyne.NewPos(l.x+r.x, l.y+r.y))
-			c.objects = append(c.objects, r.draw)
-		}
-	}
+	perLine := max((p.width-b.indent())/(p.face.size*0.52), 1)
+	return line * float32(1+int(float32(len(b.text))/perLine)+strings.Count(b.text, "\n"))
 }
 
 // gap is the space above a block.
@@ -226,531 +253,399 @@ const (
 	quoteIndent float32 = 14
 )
 
-// place lays out one block at y and returns where it ends.
-func (c *chunk) place(b *block, y, width float32, f face) float32 {
-	x := float32(b.depth)*listIndent + float32(b.quote)*quoteIndent
-	top := y
+func (b *box) indent() float32 {
+	return float32(b.b.depth)*listIndent + float32(b.b.quote)*quoteIndent
+}
+
+// lay lays out the box. old is what stood in its place before the text grew, or nil.
+func (b *box) lay(p *still, old *box) {
+	f, width := p.face, p.width
+	b.lines, b.shapes, b.laid, b.h, b.face = nil, nil, true, 0, f
+	pane := b.pane
+	b.pane = nil
+	if pane == nil && old != nil {
+		pane = old.pane
+	}
+	x := b.indent()
+	width = max(width, x+40)
+	if b.b.quote > 0 {
+		f.color = colorMuted
+	}
+	switch b.b.kind {
+	case ruleBlock:
+		b.panel(colorLine, "", 0, x, 6, width-x, 1)
+		b.h = 13
+	case codeBlock:
+		b.layCode(width, f, old)
+	case tableBlock:
+		b.layTable(x, width, f, old)
+	default:
+		if b.b.kind == headingBlock {
+			f.bold = true
+			f.size *= []float32{19, 17, 15, 14, 14, 14}[b.b.level-1] / textBody
+		}
+		if b.b.kind == mathsBlock {
+			x += gap5
+		}
+		b.layMarker(x, f)
+		b.h = b.layText(b.b.spans, x, 0, width-x, f, b.b.lead())
+	}
+	if b.b.quote > 0 {
+		for q := range b.b.quote {
+			b.panel(colorEdge, "", 1.5, float32(b.b.depth)*listIndent+2+float32(q)*quoteIndent, 0, 3, b.h)
+		}
+	}
+	if b.pane != nil && pane != nil {
+		b.pane.takeOver(pane)
+		b.pane = pane
+	}
+	if b.pane != nil {
+		b.pane.hands = p.hands
+	}
+}
+
+// lead is how much of a block's text comes before its spans: the list marker and its indent.
+func (b *block) lead() int {
+	switch {
+	case b.depth == 0:
+		return 0
+	case b.marker == "":
+		return 2 * b.depth
+	}
+	return 2*(b.depth-1) + len(b.marker) + 1
+}
+
+// text is what selecting all of a block copies.
+func (b *block) text() string {
+	var t strings.Builder
 	switch b.kind {
 	case ruleBlock:
-		c.panel(colorLine, "", 0, x, y+6, width-x, 1)
-		y += 13
-	case codeBlock:
-		y = c.placeCode(b, x, y, width, f)
+		return "---"
 	case tableBlock:
-		y = c.placeTable(b, x, y, width, f)
-	default:
-		if b.kind == headingBlock {
-			f.bold = true
-			f.size = []float32{19, 17, 15, 14, 14, 14}[b.level-1]
+		for i, row := range b.rows {
+			if i > 0 {
+				t.WriteByte('\n')
+			}
+			for j, cell := range row {
+				if j > 0 {
+					t.WriteByte('\t')
+				}
+				writeSpans(&t, cell)
+			}
 		}
-		if b.quote > 0 {
-			f.color = colorMuted
-		}
+		return t.String()
+	case codeBlock:
+		return b.spans[0].text
+	}
+	if b.depth > 0 {
+		indent := b.depth
 		if b.marker != "" {
-			c.placeMarker(b.marker, x, y, f)
+			indent--
 		}
-		y = c.placeText(b.spans, x, y, width-x, f, "\n")
+		t.WriteString(strings.Repeat("  ", indent))
+		if b.marker != "" {
+			t.WriteString(b.marker)
+			t.WriteByte(' ')
+		}
 	}
-	if b.quote > 0 {
-		c.panel(colorLine, "", 1.5, float32(b.depth)*listIndent+2, top, 3, y-top)
-	}
-	return y
+	writeSpans(&t, b.spans)
+	return t.String()
 }
 
-func (c *chunk) placeMarker(marker string, x, y float32, f face) {
-	lines, _ := flow([]span{{text: marker}}, 200, face{size: f.size, color: colorMuted})
+func writeSpans(t *strings.Builder, spans []span) {
+	for i := range spans {
+		t.WriteString(spans[i].text)
+	}
+}
+
+func (b *box) layMarker(x float32, f face) {
+	marker := b.b.marker
+	if marker == "" {
+		return
+	}
+	at := 2 * (b.b.depth - 1)
+	lines, h := flowAt([]span{{text: marker}}, 200, face{size: f.size, color: colorMuted}, at)
 	l := lines[0]
-	l.x, l.y, l.before = x-l.w-7, y, "\n"
-	c.lines = append(c.lines, l)
+	l.x, l.end = x-l.w-7, at+len(marker)
+	if marker == taskOpen || marker == taskDone { // drawn, since not every font has them
+		const size float32 = 14
+		top := (h - size) / 2
+		l.x, l.w, l.runs = x-size-6, size, nil
+		if marker == taskDone {
+			b.panel(colorAccent, "", 3, l.x, top, size, size)
+			b.shapes = append(b.shapes, shape{icon: "check", fill: colorOn, x: l.x + 1, y: top + 1, w: size - 2, h: size - 2, above: true})
+		} else {
+			b.panel("", colorMuted, 3, l.x, top, size, size)
+		}
+	}
+	b.lines = append(b.lines, l)
 }
 
-// placeText flows spans and returns where they end. before separates them from what stands above.
-func (c *chunk) placeText(spans []span, x, y, width float32, f face, before string) float32 {
-	lines, h := flow(spans, width, f)
+// layText flows spans and returns where they end. at is where their text stands in the box's.
+func (b *box) layText(spans []span, x, y, width float32, f face, at int) float32 {
+	lines, h := flowAt(spans, width, f, at)
 	for i := range lines {
 		l := &lines[i]
 		l.x, l.y = l.x+x, l.y+y
-		if i == 0 {
-			l.before = before
-			if n := len(c.lines); n > 0 && c.lines[n-1].y == l.y && before == "\n" {
-				l.before = " " // beside its marker
-			}
-		}
-		for _, r := range l.runs {
-			if r.span.code && f.color != "" {
-				c.panel(colorRaised, "", 4, l.x+r.x-codePad, l.y+1, r.w+2*codePad, l.h-2)
-			}
-		}
+		b.decorate(l)
 	}
-	c.lines = append(c.lines, lines...)
+	b.lines = append(b.lines, lines...)
 	return y + h
 }
 
-func (c *chunk) placeCode(b *block, x, y, width float32, f face) float32 {
-	const padX, padY = 14, 10
-	var lines []line
-	h := float32(0)
-	for i, text := range strings.Split(b.spans[0].text, "\n") {
-		some, height := flow([]span{{text: text, code: true}}, width-x-2*padX, face{size: f.size, color: colorText})
-		for j := range some {
-			l := &some[j]
-			l.x, l.y = x+padX-codePad, y+padY+h+l.y
-			if i > 0 && j == 0 {
-				l.before = "\n"
-			}
+// decorate draws what stands behind inline code, and through what is struck out.
+func (b *box) decorate(l *line) {
+	for i := range l.runs {
+		r := &l.runs[i]
+		if r.span.code {
+			b.panel(colorRaised, "", 4, l.x+r.x-codePad, l.y+1, r.w+2*codePad, l.h-2)
 		}
-		h += height
-		lines = append(lines, some...)
+		if r.span.strike {
+			b.shapes = append(b.shapes, shape{fill: r.color, x: l.x + r.x, y: l.y + l.h/2, w: r.w, h: 1, above: true})
+		}
 	}
-	lines[0].before = "\n"
-	c.panel(colorSurface, colorLine, radiusControl, x, y, width-x, h+2*padY)
-	c.lines = append(c.lines, lines...)
-	return y + h + 2*padY
 }
 
 // panel adds a rectangle below the text.
-func (c *chunk) panel(fill, stroke fyne.ThemeColorName, radius, x, y, w, h float32) {
-	p := newPanel(fill, stroke, radius)
-	place(p.rect, x, y, w, h)
-	c.panels = append(c.panels, p)
-	c.objects = append(c.objects, p.rect)
+func (b *box) panel(fill, stroke fyne.ThemeColorName, radius, x, y, w, h float32) {
+	b.shapes = append(b.shapes, shape{fill: fill, stroke: stroke, radius: radius, x: x, y: y, w: w, h: h})
 }
 
-const cellPadX, cellPadY = 12, 6
-
-func (c *chunk) placeTable(b *block, x, y, width float32, f face) float32 {
-	f.size = 13
-	columns := tableColumns(b.rows, width-x, f)
-	total := float32(1)
-	for _, w := range columns {
-		total += w
-	}
-	top := y
-	var edges []float32
-	for i, row := range b.rows {
-		head := f
-		head.bold = i == 0
-		fill := len(c.objects)
-		bottom := c.placeRow(row, b.align, columns, x, y, head)
-		if i == 0 {
-			c.panel(colorRaised, "", 0, x, y, total, bottom-y)
-			last := len(c.objects) - 1 // the head's fill goes below its text and code
-			h := c.objects[last]
-			copy(c.objects[fill+1:], c.objects[fill:last])
-			c.objects[fill] = h
-		}
-		edges = append(edges, y)
-		y = bottom
-	}
-	for _, e := range append(edges, y) {
-		c.panel(colorLine, "", 0, x, e, total, 1)
-	}
-	at := x
-	c.panel(colorLine, "", 0, at, top, 1, y-top)
-	for _, w := range columns {
-		at += w
-		c.panel(colorLine, "", 0, at, top, 1, y-top)
-	}
-	return y + 1
+// slide makes a window for the lines that slide sideways, if they are wider than it.
+func (b *box) slide(x, y, w, h, content float32) {
+	b.pane = newPane()
+	b.pane.at, b.pane.room, b.pane.content = fyne.NewPos(x, y), fyne.NewSize(w, h), content
 }
 
-// placeRow lays out the cells of a row and returns where the row ends.
-func (c *chunk) placeRow(row [][]span, align []east.Alignment, columns []float32, x, y float32, f face) float32 {
-	bottom := y
-	for i, cell := range row {
-		if i >= len(columns) {
-			break
+// inherit takes over what is drawn already and stays as it was, and what the person did to it.
+func (b *box) inherit(p *still, old *box) {
+	b.copyBtn, b.lang, b.shown = old.copyBtn, old.lang, old.shown
+	old.copyBtn = nil
+	for i := range min(len(b.lines), len(old.lines)) {
+		was, is := &old.lines[i], &b.lines[i]
+		if was.bare {
+			continue
 		}
-		before := "\t"
-		if i == 0 {
-			before = "\n"
+		if is.bare && len(was.runs) > 0 && was.runs[0].draw != nil {
+			b.fill(i)
 		}
-		inner := columns[i] - 2*cellPadX
-		from := len(c.lines)
-		end := c.placeText(cell, x+cellPadX, y+cellPadY, inner, f, before)
-		if i < len(align) && align[i] != east.AlignLeft && align[i] != east.AlignNone {
-			for j := from; j < len(c.lines); j++ {
-				spare := inner - c.lines[j].w
-				if align[i] == east.AlignCenter {
-					spare /= 2
-				}
-				c.lines[j].x += max(spare, 0)
-			}
-		}
-		bottom = max(bottom, end+cellPadY)
-		x += columns[i]
-	}
-	return bottom
-}
-
-// tableColumns shares a width: columns take what they need, and where that is too much the wide ones give way.
-func tableColumns(rows [][][]span, width float32, f face) []float32 {
-	var need []float32
-	for i, row := range rows {
-		bold := f
-		bold.bold = i == 0
-		for j, cell := range row {
-			if j == len(need) {
-				need = append(need, 0)
-			}
-			lines, _ := flow(cell, 1e5, bold)
-			for _, l := range lines {
-				need[j] = max(need[j], l.w+2*cellPadX+1)
+		for j := range min(len(is.runs), len(was.runs)) {
+			a, r := &was.runs[j], &is.runs[j]
+			if r.draw == nil && a.draw != nil && a.text == r.text && a.style == r.style && a.size == r.size && a.color == r.color && a.token == r.token {
+				r.draw = a.draw
 			}
 		}
 	}
-	total := float32(0)
-	for _, w := range need {
-		total += w
-	}
-	for over := total - width; over > 0.5; {
-		widest, second := 0, float32(0)
-		for j, w := range need {
-			if w > need[widest] {
-				widest = j
-			}
-		}
-		for j, w := range need {
-			if j != widest {
-				second = max(second, w)
-			}
-		}
-		cut := min(over, max(need[widest]-second, 8))
-		if need[widest]-cut < 2*cellPadX+16 {
-			break
-		}
-		need[widest] -= cut
-		over -= cut
-	}
-	return need
 }
 
 // --- drawing ---
+
+// show collects what is drawn now: the panels, then the selection, then the text.
+func (p *still) show() {
+	p.objects = p.objects[:0]
+	for _, b := range p.boxes {
+		if !b.laid || p.lazy() && (b.y > p.high+ahead || b.y+b.h < p.low-ahead) {
+			b.hide()
+			continue
+		}
+		b.shown = true
+		if b.pane != nil {
+			b.pane.begin(fyne.NewPos(b.pane.at.X, b.y+b.pane.at.Y))
+		}
+		p.showShapes(b, false)
+	}
+	p.placeMarks()
+	for _, b := range p.boxes {
+		if !b.shown {
+			continue
+		}
+		p.showLines(b)
+		p.showShapes(b, true)
+		if b.pane != nil {
+			b.pane.end()
+			p.objects = append(p.objects, b.pane)
+		}
+		if b.b.kind == codeBlock {
+			p.showHead(b)
+		}
+	}
+}
+
+// visible says whether a part of a box is near what is in sight.
+func (p *still) visible(b *box, y, h float32) bool {
+	return !p.lazy() || b.y+y < p.high+ahead && b.y+y+h > p.low-ahead
+}
+
+func (p *still) showShapes(b *box, above bool) {
+	for i := range b.shapes {
+		s := &b.shapes[i]
+		if s.above != above {
+			continue
+		}
+		if !p.visible(b, s.y, s.h) {
+			s.panel, s.image = nil, nil
+			continue
+		}
+		o := s.object()
+		if s.slides && b.pane != nil {
+			b.pane.put(o, s.x-b.pane.at.X, s.y-b.pane.at.Y, &b.pane.under)
+			continue
+		}
+		if at := fyne.NewPos(round(s.x), round(b.y+s.y)); o.Position() != at {
+			o.Move(at)
+		}
+		p.objects = append(p.objects, o)
+	}
+}
+
+func (s *shape) object() fyne.CanvasObject {
+	size := fyne.NewSize(s.w, s.h)
+	if s.icon != "" {
+		if s.image == nil {
+			s.image = newIcon(s.icon, s.fill)
+			s.image.image.Resize(size)
+		}
+		return s.image.image
+	}
+	if s.panel == nil {
+		s.panel = newPanel(s.fill, s.stroke, s.radius)
+		s.panel.rect.Resize(size)
+	}
+	return s.panel.rect
+}
+
+func (p *still) showLines(b *box) {
+	for i := range b.lines {
+		l := &b.lines[i]
+		if !p.visible(b, l.y, l.h) {
+			for j := range l.runs {
+				l.runs[j].draw = nil
+			}
+			continue
+		}
+		b.fill(i)
+		for j := range l.runs {
+			r := &l.runs[j]
+			o := r.object()
+			if l.slides && b.pane != nil {
+				b.pane.put(o, l.x+r.x-b.pane.at.X, l.y+r.y-b.pane.at.Y, &b.pane.over)
+				continue
+			}
+			if at := fyne.NewPos(l.x+r.x, b.y+l.y+r.y); o.Position() != at {
+				o.Move(at)
+			}
+			p.objects = append(p.objects, o)
+		}
+	}
+}
+
+func (r *run) object() *canvas.Text {
+	if r.draw == nil {
+		r.draw = &canvas.Text{Text: shown(r.text), TextSize: r.size, TextStyle: r.style, Color: r.paint()}
+		r.draw.Resize(r.box)
+	}
+	return r.draw
+}
+
+func (r *run) paint() color.Color {
+	if r.token != tokenPlain {
+		return tokenColor(r.token)
+	}
+	return theme.Color(r.color)
+}
+
+// showHead shows the language of a box of code, and its button.
+func (p *still) showHead(b *box) {
+	if b.lang == nil {
+		b.lang = newLabel("", textSmall, colorMuted)
+	}
+	x, width := b.indent(), max(p.width, b.indent()+40)
+	right := width - gap1
+	if p.hands != nil && p.hands.copyText != nil {
+		if b.copyBtn == nil {
+			b.copyBtn = newButton(quiet, "copy", words.T("Copy"), nil).withTip(p.hands.tips, words.T("Copy the code"))
+			b.copyBtn.small = true
+		}
+		b.copyBtn.onTap = func() { p.hands.copyText(b.text) }
+		m := b.copyBtn.measure()
+		right -= m.Width
+		if at := fyne.NewPos(right, b.y+(codeHead-m.Height)/2); b.copyBtn.Position() != at || b.copyBtn.Size() != m {
+			place(b.copyBtn, at.X, at.Y, m.Width, m.Height)
+		}
+		p.objects = append(p.objects, b.copyBtn)
+	}
+	b.lang.text = b.code.name
+	b.lang.draw.Text = ellipsis(b.code.name, right-x-codePadX, textSmall, fyne.TextStyle{})
+	if at := fyne.NewPos(x+codePadX, b.y); b.lang.draw.Position() != at {
+		place(b.lang.draw, at.X, at.Y, right-x-codePadX, codeHead)
+	}
+	p.objects = append(p.objects, b.lang.draw)
+}
+
+// hide lets go of what draws the box.
+func (b *box) hide() {
+	if !b.shown {
+		return
+	}
+	b.shown = false
+	for i := range b.shapes {
+		b.shapes[i].panel, b.shapes[i].image = nil, nil
+	}
+	for i := range b.lines {
+		for j := range b.lines[i].runs {
+			b.lines[i].runs[j].draw = nil
+		}
+	}
+	if b.pane != nil {
+		b.pane.over, b.pane.under, b.pane.marks = nil, nil, nil
+	}
+}
 
 func (p *still) CreateRenderer() fyne.WidgetRenderer { return &proseRenderer{p} }
 
 type proseRenderer struct{ p *still }
 
-func (r *proseRenderer) Destroy() {}
-
-func (r *proseRenderer) Objects() []fyne.CanvasObject {
-	if len(r.p.marks) == 0 {
-		return r.p.objects
-	}
-	var out []fyne.CanvasObject
-	for _, m := range r.p.marks {
-		out = append(out, m)
-	}
-	return append(out, r.p.objects...)
-}
-
-func (r *proseRenderer) MinSize() fyne.Size { return fyne.NewSize(1, r.p.height) }
-
-func (r *proseRenderer) Layout(size fyne.Size) { r.p.heightFor(size.Width) }
+func (r *proseRenderer) Destroy()                     {}
+func (r *proseRenderer) Objects() []fyne.CanvasObject { return r.p.objects }
+func (r *proseRenderer) MinSize() fyne.Size           { return fyne.NewSize(1, r.p.height) }
+func (r *proseRenderer) Layout(size fyne.Size)        { r.p.heightFor(size.Width) }
 
 func (r *proseRenderer) Refresh() {
 	r.p.restyle()
 	canvas.Refresh(r.p.self)
 }
 
+// restyle takes the theme's colours anew.
 func (p *still) restyle() {
-	for _, c := range p.chunks {
-		for _, pa := range c.panels {
-			pa.restyle()
+	for _, b := range p.boxes {
+		if !b.shown {
+			continue
 		}
-		for i := range c.lines {
-			for j := range c.lines[i].runs {
-				run := &c.lines[i].runs[j]
-				run.draw.Color = theme.Color(run.color)
+		for i := range b.shapes {
+			if s := &b.shapes[i]; s.panel != nil {
+				s.panel.restyle()
+			} else if s.image != nil {
+				s.image.restyle()
 			}
+		}
+		for i := range b.lines {
+			for j := range b.lines[i].runs {
+				if r := &b.lines[i].runs[j]; r.draw != nil {
+					r.draw.Color = r.paint()
+				}
+			}
+		}
+		if b.lang != nil {
+			b.lang.restyle()
+		}
+		if b.copyBtn != nil {
+			b.copyBtn.Refresh()
+		}
+		if b.pane != nil {
+			b.pane.Refresh()
 		}
 	}
 	for _, m := range p.marks {
 		m.FillColor = theme.Color(theme.ColorNameSelection)
 	}
 }
-
-// --- selection ---
-
-// lineAt returns a line of the whole text with its chunk's offset.
-func (p *still) lineAt(n int) (*line, float32) {
-	for _, c := range p.chunks {
-		if n < len(c.lines) {
-			return &c.lines[n], c.y
-		}
-		n -= len(c.lines)
-	}
-	return nil, 0
-}
-
-func (p *still) lineCount() int {
-	n := 0
-	for _, c := range p.chunks {
-		n += len(c.lines)
-	}
-	return n
-}
-
-func (p *still) clampMark(m mark) mark {
-	n := p.lineCount()
-	if n == 0 {
-		return mark{}
-	}
-	if m.line >= n {
-		l, _ := p.lineAt(n - 1)
-		return mark{n - 1, l.len()}
-	}
-	return m
-}
-
-// markAt finds the place nearest to a point.
-func (p *still) markAt(pos fyne.Position) mark {
-	best, distance := mark{}, float32(1e9)
-	n := 0
-	for _, c := range p.chunks {
-		for i := range c.lines {
-			l := &c.lines[i]
-			dy := outside(pos.Y, c.y+l.y, c.y+l.y+l.h)
-			dx := outside(pos.X, l.x, l.x+l.w)
-			if d := dy*1000 + dx; d < distance {
-				best, distance = mark{n, offsetAt(l, pos.X-l.x)}, d
-			}
-			n++
-		}
-	}
-	return best
-}
-
-func outside(v, low, high float32) float32 { return max(low-v, v-high, 0) }
-
-// offsetAt is the number of characters left of x in a line.
-func offsetAt(l *line, x float32) int {
-	n := 0
-	for _, r := range l.runs {
-		runes := []rune(r.text)
-		if x > r.x+r.w {
-			n += len(runes)
-			continue
-		}
-		low, high := 0, len(runes)
-		for low < high {
-			mid := (low + high) / 2
-			half := (prefixWidth(&r, runes, mid) + prefixWidth(&r, runes, mid+1)) / 2
-			if x-r.x > half {
-				low = mid + 1
-			} else {
-				high = mid
-			}
-		}
-		return n + low
-	}
-	return n
-}
-
-func prefixWidth(r *run, runes []rune, n int) float32 {
-	return fyne.MeasureText(string(runes[:n]), r.draw.TextSize, r.draw.TextStyle).Width
-}
-
-// xAt is where a character of a line begins.
-func xAt(l *line, offset int) float32 {
-	for _, r := range l.runs {
-		runes := []rune(r.text)
-		if offset <= len(runes) {
-			return l.x + r.x + prefixWidth(&r, runes, offset)
-		}
-		offset -= len(runes)
-	}
-	return l.x + l.w
-}
-
-func (p *still) selection() (from, to mark, some bool) {
-	from, to = p.anchor, p.head
-	if to.line < from.line || to.line == from.line && to.offset < from.offset {
-		from, to = to, from
-	}
-	return from, to, from != to
-}
-
-// selectedText is what Ctrl+C copies.
-func (p *still) selectedText() string {
-	from, to, some := p.selection()
-	if !some {
-		return ""
-	}
-	var b strings.Builder
-	for n := from.line; n <= to.line; n++ {
-		l, _ := p.lineAt(n)
-		if l == nil {
-			break
-		}
-		var text strings.Builder
-		for _, r := range l.runs {
-			text.WriteString(r.text)
-		}
-		runes := []rune(text.String())
-		start, end := 0, len(runes)
-		if n == from.line {
-			start = min(from.offset, end)
-		} else {
-			b.WriteString(l.before)
-		}
-		if n == to.line {
-			end = min(to.offset, end)
-		}
-		b.WriteString(string(runes[start:max(start, end)]))
-	}
-	return b.String()
-}
-
-// placeMarks draws the selection.
-func (p *still) placeMarks() {
-	p.marks = nil
-	from, to, some := p.selection()
-	if !some {
-		return
-	}
-	for n := from.line; n <= to.line; n++ {
-		l, top := p.lineAt(n)
-		if l == nil {
-			return
-		}
-		x, end := l.x, l.x+l.w
-		if n == from.line {
-			x = xAt(l, from.offset)
-		}
-		if n == to.line {
-			end = xAt(l, to.offset)
-		}
-		m := canvas.NewRectangle(theme.Color(theme.ColorNameSelection))
-		place(m, x, top+l.y, max(end-x, 2), l.h)
-		p.marks = append(p.marks, m)
-	}
-}
-
-func (p *still) choose(anchor, head mark) {
-	p.anchor, p.head = anchor, head
-	p.placeMarks()
-	canvas.Refresh(p.self)
-}
-
-// MouseDown begins a selection.
-func (p *prose) MouseDown(e *desktop.MouseEvent) {
-	p.clicked = true
-	if c := fyne.CurrentApp().Driver().CanvasForObject(p); c != nil {
-		c.Focus(p)
-	}
-	p.clicked = false
-	if e.Button == desktop.MouseButtonPrimary {
-		m := p.markAt(e.Position)
-		p.choose(m, m)
-	}
-}
-
-// MouseUp implements desktop.Mouseable.
-func (p *prose) MouseUp(*desktop.MouseEvent) {}
-
-// Dragged extends the selection.
-func (p *prose) Dragged(e *fyne.DragEvent) { p.choose(p.anchor, p.markAt(e.Position)) }
-
-// DragEnd implements fyne.Draggable.
-func (p *prose) DragEnd() {}
-
-// Tapped opens a link.
-func (p *prose) Tapped(e *fyne.PointEvent) {
-	if _, _, some := p.selection(); some {
-		return
-	}
-	l, _ := p.lineAt(p.markAt(e.Position).line)
-	if l == nil {
-		return
-	}
-	for _, r := range l.runs {
-		if r.span.link != "" && e.Position.X >= l.x+r.x && e.Position.X <= l.x+r.x+r.w {
-			if u, err := url.Parse(r.span.link); err == nil && (u.Scheme == "http" || u.Scheme == "https") {
-				_ = fyne.CurrentApp().OpenURL(u) // no browser: nothing to do about it
-			}
-			return
-		}
-	}
-}
-
-// DoubleTapped selects a word.
-func (p *prose) DoubleTapped(e *fyne.PointEvent) {
-	m := p.markAt(e.Position)
-	l, _ := p.lineAt(m.line)
-	if l == nil {
-		return
-	}
-	var text strings.Builder
-	for _, r := range l.runs {
-		text.WriteString(r.text)
-	}
-	runes := []rune(text.String())
-	inWord := func(i int) bool {
-		return i >= 0 && i < len(runes) && (unicode.IsLetter(runes[i]) || unicode.IsDigit(runes[i]))
-	}
-	from, to := m.offset, m.offset
-	for inWord(from - 1) {
-		from--
-	}
-	for inWord(to) {
-		to++
-	}
-	p.choose(mark{m.line, from}, mark{m.line, to})
-}
-
-// TappedSecondary offers to copy.
-func (p *prose) TappedSecondary(e *fyne.PointEvent) {
-	c := fyne.CurrentApp().Driver().CanvasForObject(p)
-	copyItem := fyne.NewMenuItem("Copy", func() { fyne.CurrentApp().Clipboard().SetContent(p.selectedText()) })
-	copyItem.Disabled = p.selectedText() == ""
-	all := fyne.NewMenuItem("Select all", p.selectAll)
-	widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", copyItem, all), c, e.AbsolutePosition)
-}
-
-func (p *still) selectAll() {
-	if n := p.lineCount(); n > 0 {
-		l, _ := p.lineAt(n - 1)
-		p.choose(mark{}, mark{n - 1, l.len()})
-	}
-}
-
-// FocusGained implements fyne.Focusable.
-func (p *prose) FocusGained() {
-	if !p.clicked && !p.byKey { // reached with Tab: the selection shows where the focus is
-		p.byKey = true
-		p.selectAll()
-	}
-}
-
-// FocusLost drops the selection.
-func (p *prose) FocusLost() {
-	p.byKey = false
-	p.choose(mark{}, mark{})
-}
-
-// TypedRune passes what is typed on to the composer.
-func (p *prose) TypedRune(r rune) { typeElsewhere(p, r) }
-
-// TypedKey implements fyne.Focusable.
-func (p *prose) TypedKey(e *fyne.KeyEvent) { keyElsewhere(p, e) }
-
-// TypedShortcut copies or selects; everything else goes to the window.
-func (p *prose) TypedShortcut(s fyne.Shortcut) {
-	switch s.(type) {
-	case *fyne.ShortcutCopy:
-		if text := p.selectedText(); text != "" {
-			fyne.CurrentApp().Clipboard().SetContent(text)
-		}
-	case *fyne.ShortcutSelectAll:
-		p.selectAll()
-	default:
-		c := fyne.CurrentApp().Driver().CanvasForObject(p)
-		if w, ok := c.(interface{ TypedShortcut(fyne.Shortcut) }); ok {
-			w.TypedShortcut(s)
-		}
-	}
-}
-
-// Cursor implements desktop.Cursorable.
-func (p *prose) Cursor() desktop.Cursor { return desktop.TextCursor }

@@ -5,6 +5,7 @@ import (
 	"image"
 	"strings"
 	"testing"
+	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/driver/desktop"
@@ -25,28 +26,26 @@ func TestStreamingTouchesOneTurn(t *testing.T) {
 	w.SetTurns(conversation(20))
 	turn := Turn{ID: 21, Question: "?", Answer: "First part.\n\nSecond", State: TurnStreaming}
 	w.PutTurn(turn)
-	before := append([]*turnView(nil), w.transcript.turns...)
-	answer := before[20].answer
-	first, old := answer.chunks[0], before[5].answer.chunks[0]
-	height := before[20].height
+	tr := w.transcript
+	view, above := tr.view(20), tr.view(19)
+	first, old := view.answer.boxes[0], above.answer.boxes[0]
+	height := view.height
 	for i := range 30 {
 		turn.Answer += fmt.Sprintf(" word%d", i)
 		w.PutTurn(turn)
 	}
-	for i, v := range w.transcript.turns {
-		if v != before[i] {
-			t.Fatalf("turn %d was built anew", i)
-		}
+	if tr.view(20) != view || tr.view(19) != above {
+		t.Fatal("a turn was built anew")
 	}
-	if answer.chunks[0] != first || before[5].answer.chunks[0] != old {
+	if view.answer.boxes[0] != first || above.answer.boxes[0] != old {
 		t.Error("a part that did not change was parsed again")
 	}
-	if before[20].height <= height {
+	if view.height <= height {
 		t.Error("the answer did not grow")
 	}
 	turn.State, turn.Figures = TurnDone, []string{"42 tokens/s"}
 	w.PutTurn(turn)
-	if !before[20].finished() || before[20].figures.source != "42 tokens/s" {
+	if !view.over() || view.figures.source != "42 tokens/s" {
 		t.Error("the figures are missing")
 	}
 }
@@ -122,7 +121,7 @@ func TestFailedTurn(t *testing.T) {
 	turn.State = TurnFailed
 	turn.Problem = &Problem{Title: "The graphics card ran out of memory", Text: "212 MiB are needed.", Action: "Clear the cache.", Detail: "cudaMalloc failed"}
 	w.PutTurn(turn)
-	v := w.transcript.turns[0]
+	v := w.transcript.view(0)
 	if v.problem == nil || v.answer.source != "I see a" {
 		t.Fatal("no card, or the text so far is lost")
 	}
@@ -159,7 +158,7 @@ func TestTurnActions(t *testing.T) {
 	if w.transcript.greet.Visible() {
 		t.Fatal("the greeting stays")
 	}
-	v := w.transcript.turns[0]
+	v := w.transcript.view(0)
 	test.Tap(v.copyBtn)
 	test.Tap(v.again)
 	test.Tap(v.pictures[1])
@@ -174,27 +173,80 @@ func TestTurnActions(t *testing.T) {
 }
 
 func TestSelection(t *testing.T) {
-	w, _ := testWindow(t, Actions{})
-	w.PutTurn(Turn{ID: 1, Question: "?", Answer: "One **two** three.\n\n- four\n- five\n\n| a | b |\n|---|---|\n| c | d |", State: TurnDone})
-	p := w.transcript.turns[0].answer
+	var copied string
+	w, _ := testWindow(t, Actions{CopyText: func(s string) { copied = s }})
+	w.PutTurn(Turn{ID: 1, Question: "?", Answer: "One **two** three.\n\n- four\n- five\n\n| a | b |\n|---|---|\n| c | d |\n\n```go\nx := 1\n```", State: TurnDone})
+	p := w.transcript.view(0).answer
+	now := time.Unix(1000, 0)
+	p.now = func() time.Time { return now }
 	p.selectAll()
-	if got, want := p.selectedText(), "One two three.\n• four\n• five\na\tb\nc\td"; got != want {
+	if got, want := p.selectedText(), "One two three.\n\n• four\n• five\n\na\tb\nc\td\n\nx := 1"; got != want {
 		t.Errorf("all of it: %q, want %q", got, want)
 	}
-	line := p.chunks[0].lines[0]
-	two := line.runs[1]
-	p.DoubleTapped(&fyne.PointEvent{Position: fyne.NewPos(two.x+two.w/2, 8)})
-	if got := p.selectedText(); got != "two" {
-		t.Errorf("double tap: %q", got)
+	press := func(x, y float32, m fyne.KeyModifier) {
+		p.MouseDown(&desktop.MouseEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(x, y)}, Button: desktop.MouseButtonPrimary, Modifier: m})
 	}
-	p.MouseDown(&desktop.MouseEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(two.x, 8)}, Button: desktop.MouseButtonPrimary})
-	p.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(500, 8)}})
+	drag := func(x, y float32) {
+		p.Dragged(&fyne.DragEvent{PointEvent: fyne.PointEvent{Position: fyne.NewPos(x, y)}})
+	}
+	want := func(what, text string) {
+		t.Helper()
+		if got := p.selectedText(); got != text {
+			t.Errorf("%s: %q, want %q", what, got, text)
+		}
+	}
+	two := p.boxes[0].lines[0].runs[1]
+	press(two.x+two.w/2, 8, 0)
+	want("a click", "")
+	press(two.x+two.w/2, 8, 0)
+	want("a double click", "two")
+	drag(two.x-5, 8)
+	want("dragged back by words", "One two")
+	now = now.Add(100 * time.Millisecond)
+	press(two.x+two.w/2, 8, 0)
+	want("a triple click", "One two three.")
+	now = now.Add(time.Second)
+	press(two.x, 8, 0)
+	drag(500, 8)
+	want("dragged", "two three.")
+	list := p.boxes[1]
+	now = now.Add(time.Second)
+	press(500, list.y+5, fyne.KeyModifierShift)
+	want("Shift and a click", "two three.\n\n• four")
+	drag(0, p.boxes[3].y+2)
+	want("dragged into the table", "two three.\n\n• four\n• five\n\n")
+	code := p.boxes[4]
+	drag(500, code.y+code.h)
+	want("dragged over everything", "two three.\n\n• four\n• five\n\na\tb\nc\td\n\nx := 1")
 	p.TypedShortcut(&fyne.ShortcutCopy{})
-	if got := fyne.CurrentApp().Clipboard().Content(); got != "two three." {
-		t.Errorf("drag and Ctrl+C: %q", got)
+	if copied != p.selectedText() || copied == "" {
+		t.Errorf("Ctrl+C copied %q", copied)
+	}
+	test.Tap(code.copyBtn)
+	if copied != "x := 1" {
+		t.Errorf("the code's button copied %q", copied)
 	}
 	p.FocusLost()
-	if p.selectedText() != "" {
-		t.Error("the selection stays without the focus")
+	want("without the focus", "")
+}
+
+// What is selected stays selected while more text comes, and where the window changes its width.
+func TestSelectionSurvives(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	turn := Turn{ID: 1, Question: "?", Answer: sampleAnswer + "\n\nThe end", State: TurnStreaming}
+	w.PutTurn(turn)
+	p := w.transcript.view(0).answer
+	p.choose(mark{0, 4}, mark{3, 10})
+	want := p.selectedText()
+	for range 30 {
+		turn.Answer += " and more\n\nwords"
+		w.PutTurn(turn)
+	}
+	w.win.Resize(fyne.NewSize(600, 500))
+	if got := p.selectedText(); got != want || want == "" {
+		t.Errorf("selected %q, now %q", want, got)
+	}
+	if len(p.marks) == 0 {
+		t.Error("it is not drawn any more")
 	}
 }

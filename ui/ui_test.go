@@ -121,7 +121,7 @@ func TestShortcuts(t *testing.T) {
 	n := &desktop.CustomShortcut{KeyName: fyne.KeyN, Modifier: fyne.KeyModifierControl}
 	w.composer.entry.TypedShortcut(n)
 	w.transcript.put(Turn{ID: 1, Question: "?", Answer: "text", State: TurnDone})
-	w.transcript.turns[0].answer.TypedShortcut(n)
+	w.transcript.view(0).answer.TypedShortcut(n)
 	if chats != 2 {
 		t.Fatalf("Ctrl+N worked %d times of 2", chats)
 	}
@@ -358,7 +358,7 @@ func TestTheme(t *testing.T) {
 	if isDark() {
 		t.Fatal("light was asked for")
 	}
-	run := w.transcript.turns[0].answer.chunks[0].lines[0].runs[0]
+	run := w.transcript.view(0).answer.boxes[0].lines[0].runs[0]
 	if run.draw.Color != lightPalette[colorText] {
 		t.Fatalf("text kept the colour %v", run.draw.Color)
 	}
@@ -440,7 +440,7 @@ func TestSmallWindow(t *testing.T) {
 	w.SetBanner(&Banner{Text: strings.Repeat("A long hint. ", 12), Label: "Open a model…"})
 	for _, size := range []fyne.Size{{Width: 560, Height: 360}, {Width: 800, Height: 600}, {Width: 2000, Height: 1200}} {
 		w.win.Resize(size)
-		v := w.transcript.turns[0]
+		v := w.transcript.view(0)
 		for _, o := range (&turnRenderer{v}).Objects() {
 			if right := o.Position().X + o.Size().Width; right > v.width+1 {
 				t.Errorf("%v: %T ends at %v of %v", size, o, right, v.width)
