@@ -4,7 +4,6 @@ package app
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"image"
 	"strings"
@@ -32,7 +31,8 @@ type Controller struct {
 	now          func() time.Time
 	later        func(time.Duration, func()) // runs on the main goroutine after a while
 
-	settings   Settings
+	settings Settings
+	preferences
 	*talk              // the open conversation; never nil
 	background []*talk // those of which something runs, waits or is to be written down
 	nextID     uint64
@@ -86,6 +86,7 @@ type Params struct {
 	Client       inference.Client
 	Copy         func(string)
 	SettingsPath string
+	DataFolder   string // where what a person made is kept
 	// OpenStore opens the folder of conversations. It is called from another goroutine, and again after it failed; Close
 	// closes what it opened. Nil: nothing is kept.
 	OpenStore func() (*store.Store, error)
@@ -94,7 +95,7 @@ type Params struct {
 // NewController finds the built-in model. Start comes next, when there is a window.
 func NewController(p Params) *Controller {
 	c := &Controller{
-		do: p.Do, client: p.Client, copy: p.Copy, settingsPath: p.SettingsPath, openStore: p.OpenStore,
+		do: p.Do, client: p.Client, copy: p.Copy, settingsPath: p.SettingsPath, preferences: preferences{dataFolder: p.DataFolder}, openStore: p.OpenStore,
 		talk: newTalk(), drafts: map[int64]draft{}, now: time.Now,
 		settings: defaultSettings(), samples: assets.Samples(),
 		album:      recent[[32]byte, *vision.Picture]{room: albumRoom, size: pictureSize},
@@ -128,6 +129,12 @@ func (c *Controller) Actions() ui.Actions {
 		Sample:     c.Sample,
 		Settings:   c.ChangeSettings,
 
+		OpenData:     c.OpenData,
+		UsePreset:    c.UsePreset,
+		SavePreset:   c.SavePreset,
+		RenamePreset: c.RenamePreset,
+		DeletePreset: c.DeletePreset,
+
 		OpenImage: c.OpenImage,
 
 		CopyMarkdown: c.CopyMarkdown,
@@ -157,15 +164,7 @@ func (c *Controller) Actions() ui.Actions {
 // Start shows the window's first state and opens the model of last time, or the built-in one.
 func (c *Controller) Start(view ui.View) {
 	c.view = view
-	if c.settingsPath != "" {
-		var err error
-		if c.settings, err = loadSettings(c.settingsPath); err != nil {
-			c.view.Notify(sentence(err))
-		}
-		if errors.Is(err, errOutOfReach) {
-			c.settingsPath = ""
-		}
-	}
+	c.readSettings()
 	c.view.SetSamples(c.sampleCards())
 	c.view.SetTurns(nil)
 	c.view.ShowSidebar(!c.settings.HideSidebar)

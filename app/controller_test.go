@@ -265,8 +265,8 @@ func TestSettingsAreKept(t *testing.T) {
 	}
 	next := newBenchAt(t, b.settings)
 	next.start()
-	if want := (ui.Settings{MaxTokens: 100, Temperature: 0, Seed: 7, Theme: "dark", FreeCost: freeCost(0)}); next.view.settings != want {
-		t.Errorf("at the next start they are %+v", next.view.settings)
+	if got := next.view.settings; got.MaxTokens != 100 || got.Temperature != 0 || got.Seed != 7 || got.Theme != "dark" || got.FreeCost != freeCost(0) {
+		t.Errorf("at the next start they are %+v", got)
 	}
 }
 

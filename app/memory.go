@@ -75,13 +75,13 @@ func expect(n uint64) string {
 // FreeMemory does what was chosen in the memory menu and says what came of it, as measured.
 func (c *Controller) FreeMemory(action ui.MemoryAction) {
 	if action == ui.MemoryLift {
-		if c.active != nil {
+		if c.running() {
 			c.view.Notify("The full settings are used as soon as the answer is there.")
 		}
 		c.client.Lift()
 		return
 	}
-	if c.active != nil {
+	if c.running() {
 		c.view.Notify("That is done as soon as the answer is there.")
 	}
 	go func() {
@@ -143,6 +143,7 @@ func (c *Controller) ChooseGPU(uuid string) {
 	}
 	c.settings.GPU = uuid
 	c.keepSettings()
+	c.wayOut.GPULayers, c.wayOut.VisionCPU = 0, false // those were of the card before; the rest is kept
 	c.open(c.opened)
 	c.showGauge()
 }

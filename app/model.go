@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"galago/assets"
+	"galago/assets/words"
 	"galago/inference"
 	"galago/inference/gguf"
 	"galago/inference/protocol"
@@ -25,6 +26,12 @@ type files struct {
 func (c *Controller) open(f files) {
 	c.choosing++
 	c.take(f)
+	c.client.Open(c.nextModel(f)) // without a path, when the built-in model was not found, it only ends what is open
+	c.showSettings()
+}
+
+// plainModel is the model of files that were taken, as manifest and settings want it.
+func (c *Controller) plainModel(f files) inference.Model {
 	m := inference.Model{Path: f.model, MMProj: f.mmproj}
 	if d := c.manifest; d.Model != "" {
 		m = inference.Model{
@@ -32,9 +39,21 @@ func (c *Controller) open(f files) {
 			ImageMinTokens: d.ImageMin, ImageMaxTokens: d.ImageMax,
 		}
 	}
-	m.GPU = c.settings.GPU
-	c.showSettings()
-	c.client.Open(m) // without a path, when the built-in model was not found, it only ends what is open
+	if c.settings.Context > 0 {
+		m.Context = c.settings.Context
+	}
+	m.GPU, m.KVType = c.settings.GPU, c.settings.KVType
+	return m
+}
+
+// nextModel is the same, in the way that was chosen out of trouble with it.
+func (c *Controller) nextModel(f files) inference.Model {
+	m := c.plainModel(f)
+	if w := c.wayOut; w.Path != "" && w.Path == m.Path && w.MMProj == m.MMProj {
+		w.GPU = m.GPU
+		return w
+	}
+	return m
 }
 
 // take remembers what is open from now on.
@@ -55,8 +74,9 @@ func (c *Controller) openAs(m inference.Model) {
 	}
 	c.take(f)
 	c.notice, c.restoring = nil, false
-	c.showSettings()
+	c.wayOut = m
 	c.client.Open(m)
+	c.showSettings()
 }
 
 // OpenModel opens a model of the person's own. Which of two files is the model and which the projector is read from
@@ -81,7 +101,7 @@ func (c *Controller) choseModel(f files, err error) {
 		c.showBanner()
 		return
 	}
-	c.notice, c.restoring = nil, false
+	c.notice, c.restoring, c.wayOut = nil, false, inference.Model{}
 	if f.mmproj == "" {
 		c.notice = &ui.Banner{Text: filepath.Base(f.model) + " is opened for text only: no vision file (mmproj) that fits lies beside it."}
 	}
@@ -94,7 +114,7 @@ func (c *Controller) UseBuiltIn() {
 		c.view.Notify(sentence(c.demoErr))
 		return
 	}
-	c.notice, c.restoring = nil, false
+	c.notice, c.restoring, c.wayOut = nil, false, inference.Model{}
 	c.remember(files{})
 	c.open(files{})
 }
@@ -204,7 +224,7 @@ func (c *Controller) showStatus(s inference.Status) {
 	if s.Err != nil && s.Err != c.status.Err {
 		c.notice = nil // there is graver news
 	}
-	if n := len(s.Reduced); n > len(c.status.Reduced) && c.active == nil {
+	if n := len(s.Reduced); n > len(c.status.Reduced) && !c.running() {
 		c.view.Notify(s.Reduced[n-1]) // no question hears of it
 	}
 	cost := c.status.FreeCost
@@ -216,7 +236,7 @@ func (c *Controller) showStatus(s inference.Status) {
 	if s.State == inference.StateReady || s.State == inference.StateBusy {
 		c.sight = sight{s.Model, s.Loaded.Vision}
 	}
-	if s.FreeCost != cost {
+	if changed || s.FreeCost != cost {
 		c.showSettings()
 	}
 	c.loadEnded()
@@ -359,6 +379,11 @@ func (c *Controller) bannerNow() *ui.Banner {
 			b.Label, b.Do = "Use the built-in model", c.UseBuiltIn
 		}
 		return b
+	case c.loadsOtherwise():
+		return &ui.Banner{
+			Text:  words.T("The context and KV type that you chose count when the model is loaded again. An answer that is being written ends then."),
+			Label: words.T("Load again"), Do: c.Reload,
+		}
 	case !c.builtIn():
 		return nil
 	case c.demoErr != nil:

@@ -55,6 +55,11 @@ type Actions struct {
 	UseBuiltIn     func()                                 // back to the built-in model
 	Sample         func(index int)                        // a sample picture was clicked
 	Settings       func(Settings)                         // the settings were changed
+	OpenData       func()                                 // shows the data folder in the file manager
+	UsePreset      func(name string)                      // takes the figures of a preset
+	SavePreset     func(name string)                      // gives the present figures a name; one of the person's own of that name is replaced
+	RenamePreset   func(name, to string)                  // one of the person's own
+	DeletePreset   func(name string)                      // one of the person's own, with Undo
 	OpenImage      func(turn uint64, index int)           // a picture in the transcript was clicked
 	Quit           func()                                 // the window is about to close
 }
@@ -280,17 +285,59 @@ type Sample struct {
 	Question string
 }
 
-// Settings that a person can change in this version.
+// Settings that a person can change.
 type Settings struct {
-	MaxTokens   int     // of an answer
-	Temperature float64 // 0 to 2
-	Seed        uint32  // 0: random
-	Theme       string  // "system", "light" or "dark"
+	System        string  // what the model is told before a conversation
+	Temperature   float64 // how freely words are chosen
+	TopK          int     // 0: off
+	TopP          float64 // 0 or 1: off
+	MinP          float64 // 0: off
+	RepeatPenalty float64 // 1: off
+	MaxTokens     int     // of an answer
+	Seed          uint32  // 0: random
 
+	Context         int    // tokens; 0: as many as the model and memory are good for
+	KVType          string // "f16", "q8_0" or "" (auto)
 	FreeAfterAnswer bool   // free working memory after every answer
 	FreeCost        string // what that costs, as measured, such as "adds about 0.4 s to each question"; read only
 	IdleMinutes     int    // unload the model after so many minutes without a question; 0: never
+
+	Detail string // of new pictures: "low", "" (auto) or "high"
+
+	Theme    string  // "system", "light" or "dark"
+	TextSize float64 // a factor; 0 is the usual size
+	Language string  // one of Info.Languages
+
+	Info *SettingsInfo // read only; nil: nothing is known, and every number is good
 }
+
+// SettingsInfo is what the settings' form has to know beside the values.
+type SettingsInfo struct {
+	Temperature, TopK, TopP, MinP, RepeatPenalty, MaxTokens, Seed, IdleMinutes, TextSize Range
+
+	Context      Range // beside 0
+	SystemLength int   // characters, at most
+	PresetLength int   // of a name, in characters
+	Presets      []Preset
+	Preset       string // whose figures are used; empty: of none
+	Languages    []Option
+	Restart      bool   // another language was chosen than the one that is spoken
+	Reload       bool   // Context and KVType count when the model is loaded again
+	Cards        []Card // GPUs to choose from; may be empty
+	DataFolder   string
+}
+
+// Range is what a number may be, both ends included, and what it is where nobody chose.
+type Range struct{ Min, Max, Default float64 }
+
+// Preset is a system prompt and figures with a name.
+type Preset struct {
+	Name string
+	Own  bool // the person's: it can be renamed and deleted
+}
+
+// Option is one of a few values, with what a person calls it.
+type Option struct{ Value, Label string }
 
 // View is what the controller drives. *Window is the one that draws; tests use a fake.
 type View interface {
