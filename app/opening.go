@@ -22,8 +22,8 @@ type opening struct {
 	store *store.Store // until it is taken
 }
 
-// begin opens a folder of conversations. Whoever gets it also looks for what crashes have left in the folder state.
-func begin(conversations, state string) *opening {
+// beginOpening opens a folder of conversations. Whoever gets it also looks for what crashes have left in the folder state.
+func beginOpening(conversations, state string) *opening {
 	return beginWith(func() (*store.Store, error) { return store.Open(conversations) }, state)
 }
 
