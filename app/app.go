@@ -104,6 +104,7 @@ func (p *program) build() {
 		Copy:         func(s string) { p.app.Clipboard().SetContent(s) },
 		SettingsPath: p.settings,
 		OpenStore:    func() (*store.Store, error) { return p.opening.take() },
+		DataFolder:   filepath.Dir(p.kept),
 	})
 	actions := p.controller.Actions()
 	actions.Quit = p.gate.close
