@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"galago/assets/words"
 	"galago/inference"
 	"galago/inference/protocol"
 	"galago/ui"
@@ -184,21 +185,21 @@ func (d gaugeData) cardUse(card *vram.GPU) use {
 	}
 	switch {
 	case known && len(parts) == 0:
-		take(ui.SegmentOurs, "engine", engine)
+		take(ui.SegmentOurs, words.T("engine"), engine)
 	case known:
-		take(ui.SegmentRuntime, "driver", engine)
+		take(ui.SegmentRuntime, words.T("driver"), engine)
 	case u.estimated:
-		take(ui.SegmentRuntime, "driver", min(engine, d.status.Budget.Of(vram.PartRuntime)))
+		take(ui.SegmentRuntime, words.T("driver"), min(engine, d.status.Budget.Of(vram.PartRuntime)))
 	}
-	take(ui.SegmentWindow, "window", window)
+	take(ui.SegmentWindow, words.T("window"), window)
 	u.ours = u.used - reserved - left
-	others := "others"
+	others := words.T("others")
 	if !known && !u.estimated && d.status.PID != 0 && d.status.Loaded.Device != onCPU {
-		others = "in use" // the engine may be among them
+		others = words.T("in use") // the engine may be among them
 	}
 	take(ui.SegmentOthers, others, left)
 	left = reserved
-	take(ui.SegmentOthers, "reserved", reserved)
+	take(ui.SegmentOthers, words.T("reserved"), reserved)
 	u.parts = full(u.parts)
 	return u
 }
@@ -208,7 +209,7 @@ func (d gaugeData) blindUse() use {
 	name := cmp.Or(d.status.Device.Name, d.status.Loaded.Device, "GPU")
 	u := use{memory: "blind " + name, name: name, total: d.status.Device.Total, estimated: true}
 	u.parts = full(append(d.engineParts(true),
-		ui.Segment{Kind: ui.SegmentRuntime, Label: "driver", Bytes: wholeMiB(d.status.Budget.Of(vram.PartRuntime))}))
+		ui.Segment{Kind: ui.SegmentRuntime, Label: words.T("driver"), Bytes: wholeMiB(d.status.Budget.Of(vram.PartRuntime))}))
 	u.used = sum(u.parts)
 	u.ours = u.used
 	return u
@@ -218,10 +219,10 @@ func (d gaugeData) blindUse() use {
 // read yet, or what the system has taken back, is not resident, so they are cut to what the other parts leave. Parts that
 // were laid out but not touched yet cannot be told apart from them.
 func (d gaugeData) systemUse() use {
-	u := use{memory: systemMemory, name: "CPU mode", total: d.reading.System, used: wholeMiB(d.reading.Resident)}
+	u := use{memory: systemMemory, name: words.T("CPU mode"), total: d.reading.System, used: wholeMiB(d.reading.Resident)}
 	u.parts = within(d.engineParts(false), u.used,
 		ui.SegmentWeights, ui.SegmentEncode, ui.SegmentCompute, ui.SegmentKVFree, ui.SegmentVision, ui.SegmentKV)
-	rest := ui.Segment{Kind: ui.SegmentOurs, Label: "engine", Bytes: u.used - sum(u.parts)}
+	rest := ui.Segment{Kind: ui.SegmentOurs, Label: words.T("engine"), Bytes: u.used - sum(u.parts)}
 	u.parts = full(append(u.parts, rest))
 	u.ours = u.used
 	return u
@@ -241,24 +242,29 @@ func (d gaugeData) engineParts(onCard bool) []ui.Segment {
 		held[ui.SegmentKVFree] = cache - held[ui.SegmentKV]
 	}
 	var parts []ui.Segment
-	for _, k := range engineKinds {
+	for _, k := range engineKinds() {
 		parts = append(parts, ui.Segment{Kind: k.kind, Label: k.label, Bytes: wholeMiB(held[k.kind])})
 	}
 	return full(parts)
 }
 
-var engineKinds = []struct {
+// engineKind is a kind of segments that the engine holds.
+type engineKind struct {
 	kind  ui.SegmentKind
 	label string // short, for the bar
 	name  string // for the panel
 	part  vram.Part
-}{
-	{ui.SegmentWeights, "weights", "Weights", vram.PartWeights},
-	{ui.SegmentVision, "vision", "Vision tower", vram.PartVision},
-	{ui.SegmentKV, "KV cache", "KV cache, filled", vram.PartKV},
-	{ui.SegmentKVFree, "KV free", "KV cache, free", vram.PartKV},
-	{ui.SegmentCompute, "compute", "Compute buffer", vram.PartCompute},
-	{ui.SegmentEncode, "encode", "Picture encoder", vram.PartEncode},
+}
+
+func engineKinds() []engineKind {
+	return []engineKind{
+		{ui.SegmentWeights, words.T("weights"), words.T("Weights"), vram.PartWeights},
+		{ui.SegmentVision, words.T("vision"), words.T("Vision tower"), vram.PartVision},
+		{ui.SegmentKV, words.T("KV cache"), words.T("KV cache, filled"), vram.PartKV},
+		{ui.SegmentKVFree, words.T("KV free"), words.T("KV cache, free"), vram.PartKV},
+		{ui.SegmentCompute, words.T("compute"), words.T("Compute buffer"), vram.PartCompute},
+		{ui.SegmentEncode, words.T("encode"), words.T("Picture encoder"), vram.PartEncode},
+	}
 }
 
 func kindOf(p protocol.Part) ui.SegmentKind {
@@ -336,7 +342,7 @@ func (d gaugeData) gauge() ui.Gauge {
 		g.Line = firstSentence(d.reading.Missing)
 	}
 	if pending := wholeMiB(d.pending); pending > 0 && u.total > 0 {
-		g.Segments = append(g.Segments, ui.Segment{Kind: ui.SegmentPending, Label: "this question", Bytes: pending})
+		g.Segments = append(g.Segments, ui.Segment{Kind: ui.SegmentPending, Label: words.T("this question"), Bytes: pending})
 	}
 	return g
 }
@@ -345,16 +351,16 @@ func (d gaugeData) tooltip(u use) string {
 	var text []string
 	switch {
 	case u.card != nil:
-		text = append(text, fmt.Sprintf("%s, driver %s: %s of %s in use.",
+		text = append(text, words.T("%s, driver %s: %s of %s in use.",
 			u.name, d.reading.Driver, bytesText(u.used), bytesText(u.total)))
 		if d.status.Loaded.Device == onCPU {
-			text = append(text, fmt.Sprintf("The engine computes on the CPU and holds %s of system memory.",
+			text = append(text, words.T("The engine computes on the CPU and holds %s of system memory.",
 				bytesText(wholeMiB(d.reading.Resident))))
 		}
 	case u.estimated:
-		text = append(text, "The bar shows what the engine says that it holds.")
+		text = append(text, words.T("The bar shows what the engine says that it holds."))
 	default:
-		text = append(text, "The bar shows the system memory that the engine holds.")
+		text = append(text, words.T("The bar shows the system memory that the engine holds."))
 	}
 	return strings.Join(slices.Concat(d.troubles(u), text), " ")
 }
@@ -365,13 +371,13 @@ func (d gaugeData) troubles(u use) []string {
 	if u.card != nil {
 		list = append(list, u.card.Note)
 		if d.chosen != "" && u.card.UUID != d.chosen {
-			list = append(list, "The card that was chosen is not there; these are the figures of another one.")
+			list = append(list, words.T("The card that was chosen is not there; these are the figures of another one."))
 		}
 		switch {
 		case u.estimated:
-			list = append(list, "The driver does not tell what the engine holds, so its parts are by its own account.")
+			list = append(list, words.T("The driver does not tell what the engine holds, so its parts are by its own account."))
 		case u.card.Processes == nil && u.total > 0:
-			list = append(list, "The driver does not tell which programs hold the memory.")
+			list = append(list, words.T("The driver does not tell which programs hold the memory."))
 		}
 	}
 	return slices.DeleteFunc(list, func(s string) bool { return s == "" })

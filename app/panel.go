@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"galago/assets/words"
 	"galago/ui"
 	"galago/vram"
 )
@@ -87,13 +88,13 @@ func (d gaugeData) partRows(u use) []ui.PanelRow {
 	for _, s := range u.parts {
 		row := ui.PanelRow{Label: s.Label, Value: mibText(s.Bytes), Kind: s.Kind, Colour: true}
 		var hints []string
-		for _, k := range engineKinds {
+		for _, k := range engineKinds() {
 			if k.kind != s.Kind {
 				continue
 			}
 			row.Label = k.name
 			if s.Kind == ui.SegmentKV {
-				hints = append(hints, fmt.Sprintf("%s of %s tokens", thousands(d.filled), thousands(d.status.Loaded.Context)))
+				hints = append(hints, words.T("%s of %s tokens", thousands(d.filled), thousands(d.status.Loaded.Context)))
 			}
 			if !planned[k.part] { // the KV cache has two rows
 				hints = append(hints, d.planned(k.part))
@@ -102,31 +103,52 @@ func (d gaugeData) partRows(u use) []ui.PanelRow {
 		}
 		switch s.Kind {
 		case ui.SegmentRuntime:
-			row.Label = "Driver’s context for the engine"
+			row.Label = words.T("Driver’s context for the engine")
 			hints = append(hints, d.planned(vram.PartRuntime))
 			if u.estimated {
-				hints = []string{"not measured: planned"}
+				hints = []string{words.T("not measured: planned")}
 			}
 		case ui.SegmentOurs:
-			row.Label = "Engine"
+			row.Label = words.T("Engine")
 			if len(u.parts) > 1 {
-				row.Label = "Rest of the engine"
+				row.Label = words.T("Rest of the engine")
 			}
 		case ui.SegmentWindow:
-			row.Label = "This window"
+			row.Label = words.T("This window")
 		case ui.SegmentOthers:
-			row.Label = map[string]string{"others": "Other programs", "in use": "In use", "reserved": "Reserved by the driver"}[s.Label]
+			row.Label = map[string]string{
+				words.T("others"): words.T("Other programs"), words.T("in use"): words.T("In use"), words.T("reserved"): words.T("Reserved by the driver"),
+			}[s.Label]
 		}
 		row.Hint = strings.Join(slices.DeleteFunc(hints, func(h string) bool { return h == "" }), "; ")
 		rows = append(rows, row)
 	}
 	if pending := wholeMiB(d.pending); pending > 0 {
 		rows = append(rows, ui.PanelRow{
-			Label: "This question", Value: "+" + mibText(pending), Kind: ui.SegmentPending, Colour: true,
-			Hint: "what the composer holds will add",
+			Label: words.T("This question"), Value: "+" + mibText(pending), Kind: ui.SegmentPending, Colour: true,
+			Hint: words.T("what the composer holds will add"),
 		})
 	}
 	return rows
+}
+
+// originText says where a figure of the plan came from.
+func originText(o vram.Origin) string {
+	switch o {
+	case vram.Measured:
+		return words.T("measured")
+	case vram.Calibrated:
+		return words.T("calibration")
+	case vram.DryRun:
+		return words.T("dry run")
+	case vram.Header:
+		return words.T("header")
+	case vram.Formula:
+		return words.T("formula")
+	case vram.Assumed:
+		return words.T("assumption")
+	}
+	return string(o)
 }
 
 // planned says what a part was planned to take before the model was loaded, and where that figure came from.
@@ -134,7 +156,7 @@ func (d gaugeData) planned(p vram.Part) string {
 	var list []string
 	for _, l := range d.status.Budget.Lines {
 		if l.Part == p {
-			s := fmt.Sprintf("planned %s (%s)", mibText(l.Bytes), l.Origin)
+			s := words.T("planned %s (%s)", mibText(l.Bytes), originText(l.Origin))
 			if l.Note != "" {
 				s += ": " + l.Note
 			}
@@ -150,22 +172,22 @@ func (d gaugeData) totalRows(u use, peak uint64) []ui.PanelRow {
 	}
 	if u.memory == systemMemory {
 		return []ui.PanelRow{
-			{Label: "Engine altogether", Value: mibText(u.used), Hint: "resident memory; libraries that programs share count too"},
-			{Label: "Peak", Value: mibText(peak), Hint: "since memory was last given back"},
-			{Label: "System memory", Value: mibText(u.total)},
+			{Label: words.T("Engine altogether"), Value: mibText(u.used), Hint: words.T("resident memory; libraries that programs share count too")},
+			{Label: words.T("Peak"), Value: mibText(peak), Hint: words.T("since memory was last given back")},
+			{Label: words.T("System memory"), Value: mibText(u.total)},
 		}
 	}
-	free := ui.PanelRow{Label: "Free", Value: mibText(u.total - min(u.used, u.total))}
+	free := ui.PanelRow{Label: words.T("Free"), Value: mibText(u.total - min(u.used, u.total))}
 	if u.card != nil {
 		free.Value = mibText(u.card.Free)
 	}
 	if margin := d.status.Budget.Of(vram.PartMargin); margin > 0 && len(d.engineParts(true)) > 0 {
-		free.Hint = "the plan leaves " + mibText(margin) + " of it alone, for safety"
+		free.Hint = words.T("the plan leaves %s of it alone, for safety", mibText(margin))
 	}
 	return []ui.PanelRow{
 		free,
-		{Label: "In use", Value: fmt.Sprintf("%s of %s", mibText(u.used), mibText(u.total))},
-		{Label: "Peak", Value: mibText(peak), Hint: "since memory was last given back"},
+		{Label: words.T("In use"), Value: words.T("%s of %s", mibText(u.used), mibText(u.total))},
+		{Label: words.T("Peak"), Value: mibText(peak), Hint: words.T("since memory was last given back")},
 	}
 }
 
@@ -177,31 +199,31 @@ func (d gaugeData) cardRows(u use) []ui.PanelRow {
 	}
 	if c := u.card; c != nil {
 		if c.Utilization >= 0 {
-			add("Utilisation", fmt.Sprintf("%d %%", c.Utilization), "")
+			add(words.T("Utilisation"), fmt.Sprintf("%d %%", c.Utilization), "")
 		}
 		if c.Temperature >= 0 {
-			add("Temperature", fmt.Sprintf("%d °C", c.Temperature), "")
+			add(words.T("Temperature"), fmt.Sprintf("%d °C", c.Temperature), "")
 		}
 		if c.Power >= 0 {
-			add("Power", powerText(c.Power, c.PowerLimit), "")
+			add(words.T("Power"), powerText(c.Power, c.PowerLimit), "")
 		}
 		if d.reading.Resident > 0 {
-			hint := "beside the card"
+			hint := words.T("beside the card")
 			if d.status.Loaded.Device == onCPU {
-				hint = "it computes on the CPU"
+				hint = words.T("it computes on the CPU")
 			}
-			add("Engine in system memory", mibText(d.reading.Resident), hint)
+			add(words.T("Engine in system memory"), mibText(d.reading.Resident), hint)
 		}
 	}
 	if d.reading.Driver != "" {
-		add("Driver", d.reading.Driver, "")
+		add(words.T("Driver"), d.reading.Driver, "")
 	}
 	return rows
 }
 
 func powerText(milliwatts, limit int) string {
 	if limit > 0 {
-		return fmt.Sprintf("%d of %d W", (milliwatts+500)/1000, (limit+500)/1000)
+		return words.T("%d of %d W", (milliwatts+500)/1000, (limit+500)/1000)
 	}
 	return fmt.Sprintf("%d W", (milliwatts+500)/1000)
 }
@@ -225,11 +247,11 @@ func (d gaugeData) programRows(u use) []ui.PanelRow {
 			continue
 		}
 		rows = append(rows, ui.PanelRow{
-			Label: fmt.Sprintf("%s (%d)", cmp.Or(p.Name, "program"), p.PID), Value: mibText(p.Used), Hint: d.whose(p.PID),
+			Label: fmt.Sprintf("%s (%d)", cmp.Or(p.Name, words.T("program")), p.PID), Value: mibText(p.Used), Hint: d.whose(p.PID),
 		})
 	}
 	if rest > 0 {
-		rows = append(rows, ui.PanelRow{Label: fmt.Sprintf("%d smaller programs", rest), Value: mibText(restUsed)})
+		rows = append(rows, ui.PanelRow{Label: words.T("%d smaller programs", rest), Value: mibText(restUsed)})
 	}
 	return rows
 }
@@ -237,9 +259,9 @@ func (d gaugeData) programRows(u use) []ui.PanelRow {
 func (d gaugeData) whose(pid int) string {
 	switch pid {
 	case d.window:
-		return "this window"
+		return words.T("this window")
 	case d.status.PID:
-		return "Galago’s engine"
+		return words.T("Galago’s engine")
 	}
 	return ""
 }
@@ -255,7 +277,7 @@ func (d gaugeData) cards(u use) []ui.Card {
 		if g.UUID == "" {
 			continue // it could not be remembered
 		}
-		name := cmp.Or(g.Name, "card")
+		name := cmp.Or(g.Name, words.T("card"))
 		if g.Name == "" || names[g.Name] > 1 {
 			name += fmt.Sprintf(" (GPU %d)", g.Index)
 		}

@@ -6,6 +6,8 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"galago/assets/words"
 )
 
 // emptyState greets, and teaches with sample pictures that can be clicked.
@@ -26,11 +28,11 @@ func newEmptyState(act Actions) *emptyState {
 	e := &emptyState{act: act}
 	e.title = newPlain(24, colorText)
 	e.title.face.bold = true
-	e.title.setText("Ask about a picture")
+	e.title.setText(words.T("Ask about a picture"))
 	e.text = newPlain(textBody, colorMuted)
-	e.text.setText("Galago looks at it on this computer and answers. Nothing leaves the machine.")
+	e.text.setText(words.T("Galago looks at it on this computer and answers. Nothing leaves the machine."))
 	e.hint = newPlain(textSmall, colorMuted)
-	e.hint.setText("Drop pictures anywhere in this window, paste their paths with Ctrl+V, or press Ctrl+O.")
+	e.hint.setText(words.T("Drop pictures anywhere in this window, paste their paths with Ctrl+V, or press Ctrl+O."))
 	e.ExtendBaseWidget(e)
 	return e
 }

@@ -13,6 +13,8 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"galago/assets/words"
 )
 
 // gaugeBar is the strip at the bottom: whose memory, how it is used, and the menu that gives some back. A click opens
@@ -38,7 +40,7 @@ func gaugeHeight() float32 { return 18 + 2*scaled(18) + scaled(4) }
 func newGaugeBar(act Actions, tips *tips) *gaugeBar {
 	g := &gaugeBar{act: act, tips: tips}
 	g.bar = newMemoryBar(tips, g.openPanel)
-	g.memory = newButton(secondary, "memory", "Memory", g.openMenu).withTip(tips, "Give memory back, and see how much that is")
+	g.memory = newButton(secondary, "memory", words.T("Memory"), g.openMenu).withTip(tips, words.T("Give memory back, and see how much that is"))
 	g.memory.tail = "chevron"
 	g.memory.Hidden = act.Memory == nil
 	g.memory.Disable()
@@ -184,11 +186,11 @@ func (g *gaugeBar) CreateRenderer() fyne.WidgetRenderer {
 		}
 		u, t := bytesOf(v.Used, v.Total)
 		used.set(u)
-		total.set(" of " + t)
+		total.set(" " + words.T("of %s", t))
 		peak.set("")
 		if v.Peak > 0 {
 			p, _ := bytesOf(v.Peak, v.Total)
-			peak.set("peak " + p)
+			peak.set(words.T("peak %s", p))
 		}
 		for _, p := range []*panel{back, edge} {
 			p.restyle()
@@ -512,7 +514,7 @@ func (b *memoryBar) describe(at spot) (text string, middle float64) {
 	g, parts := b.gauge, stretches(b.gauge)
 	switch {
 	case at == atPeak:
-		return "peak: " + byteSize(g.Peak) + "\nThe most that was in use since memory was last given back", float64(g.Peak) / float64(g.Total)
+		return words.T("peak: %s", byteSize(g.Peak)) + "\n" + words.T("The most that was in use since memory was last given back"), float64(g.Peak) / float64(g.Total)
 	case int(at) < len(parts):
 		s := parts[at]
 		return segmentText(s, g), (s.from + s.to) / 2
@@ -524,7 +526,7 @@ func (b *memoryBar) describe(at spot) (text string, middle float64) {
 	if len(parts) > 0 {
 		from = parts[len(parts)-1].to
 	}
-	text = "free: " + byteSize(free)
+	text = words.T("free: %s", byteSize(free))
 	if g.Tooltip != "" {
 		text += "\n" + g.Tooltip
 	}
@@ -535,11 +537,11 @@ func segmentText(s stretch, g Gauge) string {
 	text := s.segment.Label + ": " + byteSize(s.segment.Bytes)
 	switch {
 	case s.over:
-		return text + "\nNot yet in use, and more than what is free"
+		return text + "\n" + words.T("Not yet in use, and more than what is free")
 	case s.segment.Kind == SegmentPending:
-		return text + "\nNot yet in use: what the question in the composer will add"
+		return text + "\n" + words.T("Not yet in use: what the question in the composer will add")
 	}
-	return text + fmt.Sprintf(", %.0f %% of %s", 100*float64(s.segment.Bytes)/float64(g.Total), byteSize(g.Total))
+	return text + ", " + words.T("%.0f %% of %s", 100*float64(s.segment.Bytes)/float64(g.Total), byteSize(g.Total))
 }
 
 // explain shows the tip of a spot.

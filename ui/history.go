@@ -11,6 +11,8 @@ import (
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"galago/assets/words"
 )
 
 const (
@@ -46,9 +48,9 @@ func (h *history) set(points []HistoryPoint, total uint64) {
 func (h *history) CreateRenderer() fyne.WidgetRenderer {
 	raster := canvas.NewRaster(func(w, height int) image.Image { return paintHistory(h.points, h.total, w, height) })
 	top, zero := newLabel("", textLabel, colorMuted), newLabel("0", textLabel, colorMuted)
-	past, now := newLabel("60 s ago", textLabel, colorMuted), newLabel("now", textLabel, colorMuted)
+	past, now := newLabel(words.T("60 s ago"), textLabel, colorMuted), newLabel(words.T("now"), textLabel, colorMuted)
 	ours := &historyKey{newPanel("", "", 3), newLabel("Galago", textLabel, colorMuted), SegmentWeights}
-	all := &historyKey{newPanel("", "", 3), newLabel("all programs", textLabel, colorMuted), SegmentOthers}
+	all := &historyKey{newPanel("", "", 3), newLabel(words.T("all programs"), textLabel, colorMuted), SegmentOthers}
 	d := &drawing{objects: []fyne.CanvasObject{
 		raster, top.draw, zero.draw, past.draw, now.draw, ours.dot.rect, ours.name.draw, all.dot.rect, all.name.draw,
 	}}

@@ -9,6 +9,8 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"galago/assets/words"
 )
 
 const panelWidth float32 = 460
@@ -37,7 +39,7 @@ func newMemoryPanel(act Actions) *memoryPanel {
 	p := &memoryPanel{act: act, reveal: func(fyne.CanvasObject) {}, title: newLabel("", 15, colorText).bold(), mark: newIcon("warning", colorWarn)}
 	p.alarm, p.note = newPlain(textSmall+1, colorWarn), newPlain(textSmall, colorMuted)
 	p.rule, p.history = newPanel(colorLine, "", 0), newHistory()
-	p.choose = newLabel("Graphics card to use", textSmall, colorMuted)
+	p.choose = newLabel(words.T("Graphics card to use"), textSmall, colorMuted)
 	p.ExtendBaseWidget(p)
 	return p
 }
@@ -93,12 +95,12 @@ func rowsOf(g Gauge) []PanelRow {
 	for _, s := range g.Segments {
 		hint := ""
 		if s.Kind == SegmentPending {
-			hint = "not yet in use"
+			hint = words.T("not yet in use")
 		}
 		rows = append(rows, PanelRow{Label: s.Label, Value: byteSize(s.Bytes), Hint: hint, Kind: s.Kind, Colour: true})
 	}
 	if g.Total > g.Used {
-		rows = append(rows, PanelRow{Label: "free", Value: byteSize(g.Total - g.Used)})
+		rows = append(rows, PanelRow{Label: words.T("free"), Value: byteSize(g.Total - g.Used)})
 	}
 	return rows
 }

@@ -6,6 +6,8 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/widget"
+
+	"galago/assets/words"
 )
 
 // problemCard tells what went wrong and what can be done, with the details folded away.
@@ -31,10 +33,10 @@ func newProblemCard(p Problem, retry, onFold func()) *problemCard {
 	c.text = newPlain(textBody, colorText)
 	c.action = newPlain(textBody, colorMuted)
 	c.detail = newSelectable(textSmall, colorMuted)
-	c.fold = newButton(quiet, "chevron", "Details", c.toggle)
+	c.fold = newButton(quiet, "chevron", words.T("Details"), c.toggle)
 	c.fold.small = true
 	if retry != nil {
-		c.retry = newButton(secondary, "again", "Try again", retry)
+		c.retry = newButton(secondary, "again", words.T("Try again"), retry)
 	}
 	c.set(p)
 	c.ExtendBaseWidget(c)
@@ -57,9 +59,9 @@ func (c *problemCard) set(p Problem) {
 
 func (c *problemCard) toggle() {
 	c.unfolded = !c.unfolded
-	c.fold.text = "Details"
+	c.fold.text = words.T("Details")
 	if c.unfolded {
-		c.fold.text = "Hide details"
+		c.fold.text = words.T("Hide details")
 	}
 	c.fold.Refresh()
 	c.width = 0
