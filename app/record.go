@@ -57,6 +57,8 @@ type item struct {
 	Info    string `json:"info,omitempty"`
 	Cost    string `json:"cost,omitempty"`
 	Problem string `json:"problem,omitempty"`
+	ID      uint64 `json:"id,omitempty"`
+	Answer  string `json:"answer,omitempty"`
 }
 
 func (r *recorder) write(l line) {
@@ -80,8 +82,12 @@ func (r *recorder) SetModel(m ui.Model) {
 func (r *recorder) SetBanner(b *ui.Banner) {
 	r.View.SetBanner(b)
 	l := line{Event: "banner"}
-	if b != nil && b.Problem {
-		l.Text = b.Text
+	switch {
+	case b == nil:
+	case b.Problem:
+		l.Text, l.Name = b.Text, b.Label
+	default:
+		l.Line, l.Name = b.Text, b.Label
 	}
 	r.write(l)
 }
@@ -163,7 +169,7 @@ func (r *recorder) SetTurns(turns []ui.Turn) {
 	r.View.SetTurns(turns)
 	l := line{Event: "turns"}
 	for _, t := range turns {
-		l.Items = append(l.Items, item{Name: t.Question, Info: turnStates[t.State]})
+		l.Items = append(l.Items, item{Name: t.Question, Info: turnStates[t.State], ID: t.ID, Answer: t.Answer})
 	}
 	r.write(l)
 }
