@@ -21,13 +21,15 @@ var mayImport = map[string][]string{
 	"galago": {"galago/app"},
 	"galago/app": {
 		"galago/app/chat", "galago/app/locale", "galago/ui", "galago/vram", "galago/assets", "galago/assets/words", "galago/assets/fonts",
-		"galago/app/chat/...", "galago/inference", "galago/inference/gguf", "galago/inference/plan", "galago/inference/protocol", "galago/inference/vision",
+		"galago/app/chat/...", "galago/app/clipboard", "galago/app/portal", "galago/inference", "galago/inference/gguf", "galago/inference/plan", "galago/inference/protocol", "galago/inference/vision",
 		fyne, "github.com/adrg/xdg", "golang.org/x/sys/...",
 		"golang.design/x/clipboard", "github.com/rymdport/portal/...", "github.com/godbus/dbus/v5", "github.com/jezek/xgb/...",
 	},
 	"galago/app/chat":          {"galago/inference/vision"},
 	"galago/app/chat/store":    {sqlite, "golang.org/x/sys/...", "galago/assets/words"},
 	"galago/app/chat/transfer": {"galago/app/chat/store"},
+	"galago/app/clipboard":     {"golang.design/x/clipboard", "github.com/jezek/xgb/..."},
+	"galago/app/portal":        {"github.com/godbus/dbus/v5"},
 	"galago/app/locale":        {},
 	"galago/ui": {
 		"galago/app/chat", "galago/vram", "galago/assets", "galago/assets/words",
