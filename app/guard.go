@@ -14,6 +14,10 @@ import (
 
 // say shows the notice, in place of what it said before.
 func (p *program) say(what ui.Problem) {
+	if r, ok := record(nil).(*recorder); ok {
+		r.write(line{Event: "notice", Text: what.Title})
+		r.file.Close()
+	}
 	if p.notice == nil {
 		p.notice = ui.NewNotice(p.app, themeSetting(p.settings), p.giveUp)
 		p.notice.Set(what)

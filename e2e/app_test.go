@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -34,9 +35,11 @@ type galago struct {
 	window  desktop.Window
 	stderr  bytes.Buffer // complete once ended is closed
 	ended   chan struct{}
-	state   string  // the file that the app writes what it shows to
-	events  []event // of that file, so far
-	partial int64   // bytes of that file that events has
+	home    string   // folder of all its files
+	env     []string // but for the state file
+	state   string   // the file that the app writes what it shows to
+	events  []event  // of that file, so far
+	partial int64    // bytes of that file that events has
 }
 
 // event is one line of the state file: something that the window was told to show.
@@ -53,11 +56,14 @@ type event struct {
 	Figures  []string
 	Problem  json.RawMessage
 	Notices  []string
-	Items    []struct{ Name, Info, Problem string }
-	Waiting  int
-	Busy     bool
-	Total    uint64
-	Used     uint64
+	Items    []struct {
+		Name, Info, Problem, Answer string
+		ID                          uint64
+	}
+	Waiting int
+	Busy    bool
+	Total   uint64
+	Used    uint64
 }
 
 type options struct {
@@ -79,30 +85,52 @@ func start(t *testing.T, o options) *galago {
 	}
 	t.Cleanup(screen.Close)
 	home := t.TempDir()
+	run, err := os.MkdirTemp("", "galago") // a socket's path must be short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(run) })
 	screen.Move(0, 0) // away from what the pointer would light up
 	// The likeliest answer each time; everything else is as on the first start.
 	settings := filepath.Join(home, "config", "galago", "settings.json")
 	if err := errors.Join(os.MkdirAll(filepath.Dir(settings), 0o700), os.WriteFile(settings, []byte(`{"temperature": 0}`), 0o600)); err != nil {
 		t.Fatal(err)
 	}
-	g := &galago{t: t, screen: screen, ended: make(chan struct{}), state: filepath.Join(home, "state.jsonl")}
-	g.cmd = exec.Command(filepath.Join(binaries, "galago"))
-	g.cmd.Stderr = &g.stderr
-	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	g.cmd.Env = append(os.Environ(),
+	env := append(os.Environ(),
 		"DISPLAY="+screen.Display, "LANG=C.UTF-8", "LIBGL_ALWAYS_SOFTWARE=1", "WAYLAND_DISPLAY=", "FYNE_THEME=", "FYNE_SCALE=1",
 		"DBUS_SESSION_BUS_ADDRESS=unix:path="+filepath.Join(home, "no-bus"), // no desktop answers here
 		"HOME="+home, "XDG_CONFIG_HOME="+home+"/config", "XDG_DATA_HOME="+home+"/data", "XDG_STATE_HOME="+home+"/state",
-		"XDG_CACHE_HOME="+home+"/cache", "XDG_RUNTIME_DIR="+home,
-		"GALAGO_TEST_STATE="+g.state)
+		"XDG_CACHE_HOME="+home+"/cache", "XDG_RUNTIME_DIR="+run)
 	if o.slow {
 		self, err := os.Executable()
 		if err != nil {
 			t.Fatal(err)
 		}
-		g.cmd.Env = append(g.cmd.Env, "GALAGO_ENGINE="+self, slowEngineEnv+"=1")
+		env = append(env, "GALAGO_ENGINE="+self, slowEngineEnv+"=1")
 	}
-	g.cmd.Env = append(g.cmd.Env, o.env...)
+	g := launch(t, screen, home, append(env, o.env...))
+	g.until("a window opens", g.opened)
+	if !o.loading {
+		g.loaded()
+	}
+	return g
+}
+
+// launch starts the program on a screen, with its files below home.
+func launch(t *testing.T, screen *desktop.Desktop, home string, env []string, args ...string) *galago {
+	t.Helper()
+	g := &galago{t: t, screen: screen, home: home, env: env, ended: make(chan struct{})}
+	f, err := os.CreateTemp(home, "state-*.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	f.Close()
+	g.state = f.Name()
+	g.cmd = exec.Command(filepath.Join(binaries, "galago"), args...)
+	g.cmd.Dir = home
+	g.cmd.Stderr = &g.stderr
+	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	g.cmd.Env = append(slices.Clip(env), "GALAGO_TEST_STATE="+g.state)
 	if err := g.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -111,14 +139,42 @@ func start(t *testing.T, o options) *galago {
 		close(g.ended)
 	}()
 	t.Cleanup(g.stop)
-	g.until("a window opens", func() (ok bool) {
-		g.window, ok = screen.Window(g.cmd.Process.Pid)
-		return ok
-	})
-	if !o.loading {
-		g.wait("the model is loaded", 0, func(e event) bool { return e.Event == "model" && e.State == "" && e.Name != "" })
-	}
 	return g
+}
+
+// again starts the program once more, on the same screen and with the same files. The first may still run.
+func (g *galago) again(args ...string) *galago {
+	g.t.Helper()
+	return launch(g.t, g.screen, g.home, g.env, args...)
+}
+
+// opened reports whether the program shows a window.
+func (g *galago) opened() (ok bool) {
+	g.window, ok = g.screen.Window(g.cmd.Process.Pid)
+	return ok
+}
+
+// loaded waits for the model.
+func (g *galago) loaded() {
+	g.t.Helper()
+	g.wait("the model is loaded", 0, func(e event) bool { return e.Event == "model" && e.State == "" && e.Name != "" })
+}
+
+// kill ends the program with a signal and waits for its end.
+func (g *galago) kill(signal syscall.Signal) {
+	g.t.Helper()
+	g.do(g.cmd.Process.Signal(signal))
+	g.left()
+}
+
+// left waits for the end of the program.
+func (g *galago) left() {
+	g.t.Helper()
+	select {
+	case <-g.ended:
+	case <-time.After(patience):
+		g.t.Fatal("the program does not end")
+	}
 }
 
 // stop ends the app, and with a failed test keeps what it knew in build/e2e.
@@ -410,8 +466,9 @@ func (g *galago) cancel(turn uint64) event {
 func (g *galago) retry(turn uint64) {
 	g.t.Helper()
 	transcript := g.window.Rect
-	transcript.Min.Y += 60  // the header
-	transcript.Max.Y -= 160 // composer and gauge
+	transcript.Min.X += transcript.Dx() / 4 // the sidebar
+	transcript.Min.Y += 60                  // the header
+	transcript.Max.Y -= 160                 // composer and gauge
 	without := g.picture(transcript)
 	for range 20 {
 		g.do(g.screen.Key(desktop.Tab))

@@ -201,6 +201,57 @@ func (d *Desktop) Window(pid int) (w Window, ok bool) {
 	return Window{}, false
 }
 
+// Active is the window that has the keyboard, as the window manager says.
+func (d *Desktop) Active() xproto.Window {
+	if id := d.property(d.screen.Root, "_NET_ACTIVE_WINDOW"); len(id) >= 4 {
+		return xproto.Window(xgb.Get32(id))
+	}
+	return 0
+}
+
+// Top is the window that lies above all others.
+func (d *Desktop) Top() xproto.Window {
+	list := d.property(d.screen.Root, "_NET_CLIENT_LIST_STACKING")
+	if len(list) < 4 {
+		return 0
+	}
+	return xproto.Window(xgb.Get32(list[len(list)-4:]))
+}
+
+// Cover shows a window of another program above all others, as large as the screen, until the desktop is closed.
+func (d *Desktop) Cover() error {
+	id, err := xproto.NewWindowId(d.conn)
+	if err != nil {
+		return err
+	}
+	err = xproto.CreateWindowChecked(d.conn, 0, id, d.screen.Root, 0, 0, d.screen.WidthInPixels, d.screen.HeightInPixels, 0,
+		xproto.WindowClassInputOutput, 0, xproto.CwBackPixel, []uint32{d.screen.WhitePixel}).Check()
+	if err != nil {
+		return err
+	}
+	xproto.MapWindow(d.conn, id)
+	return Until(20*time.Second, "the window covers the others", func() bool {
+		if d.Active() != id && d.listed(id) {
+			d.activate(id)
+		}
+		return d.Active() == id && d.Top() == id
+	})
+}
+
+// activate asks the window manager as a task bar does.
+func (d *Desktop) activate(id xproto.Window) {
+	const name = "_NET_ACTIVE_WINDOW"
+	atom, err := xproto.InternAtom(d.conn, false, uint16(len(name)), name).Reply()
+	if err != nil {
+		return
+	}
+	event := xproto.ClientMessageEvent{
+		Format: 32, Window: id, Type: atom.Atom, Data: xproto.ClientMessageDataUnionData32New([]uint32{2, 0, 0, 0, 0}),
+	}
+	const toManager = xproto.EventMaskSubstructureNotify | xproto.EventMaskSubstructureRedirect
+	xproto.SendEvent(d.conn, false, d.screen.Root, toManager, string(event.Bytes()))
+}
+
 func (d *Desktop) rect(id xproto.Window) (image.Rectangle, error) {
 	size, err := xproto.GetGeometry(d.conn, xproto.Drawable(id)).Reply()
 	if err != nil {

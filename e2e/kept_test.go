@@ -1,0 +1,171 @@
+//go:build linux
+
+package e2e
+
+import (
+	"bytes"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"galago/e2e/desktop"
+)
+
+// A window that is killed in the middle of an answer loses at most the last second of it.
+func TestAnswerOfAKilledWindowIsThereAgain(t *testing.T) {
+	g := start(t, options{slow: true})
+	g.attach(save(t, "circle.png", circle(red)))
+	g.answered(g.ask("What is this?"))
+	turn := g.ask(askCount)
+	g.wait("some seconds of the answer", 0, func(e event) bool {
+		return e.Event == "turn" && e.ID == turn && says(e.Answer, " 25 ")
+	})
+	engine := g.worker()
+	g.kill(syscall.SIGKILL)
+	g.do(desktop.Until(patience, "the engine is gone", func() bool { return !alive(engine) }))
+
+	g = g.again()
+	g.until("a window opens", g.opened)
+	shown := g.wait("the conversation is open again", 0, func(e event) bool { return e.Event == "turns" && len(e.Items) == 2 })
+	if first := shown.Items[0]; first.Name != "What is this?" || first.Info != "done" || first.Answer != answerOf("What is this?") {
+		t.Errorf("the first turn: %+v", first)
+	}
+	half := shown.Items[1]
+	if half.Name != askCount || half.Info != "interrupted" || !strings.HasPrefix(half.Answer, "1 2 3 ") || !says(half.Answer, " 10 ") {
+		t.Errorf("the interrupted turn: %+v", half)
+	}
+	g.wait("the person is told", 0, func(e event) bool { return e.Event == "notify" && says(e.Text, "interrupted") })
+	g.loaded()
+	g.shot("interrupted")
+
+	from := g.now()
+	g.retry(half.ID) // the first button that does something to the turn is Continue
+	whole := g.turnFrom(from, half.ID, "done", "failed", "cancelled")
+	if whole.State != "done" || !strings.HasPrefix(whole.Answer, strings.TrimSpace(half.Answer)) || len(whole.Answer) <= len(half.Answer) {
+		t.Errorf("continued, it is %s: %q", whole.State, whole.Answer)
+	}
+	g.shot("continued")
+}
+
+func TestSecondStartBringsUpTheFirst(t *testing.T) {
+	g := start(t, options{slow: true, loading: true})
+	g.do(g.screen.Cover())
+	second := g.again()
+	second.until("a window opens", second.opened)
+	e := second.wait("it says why", 0, func(e event) bool { return e.Event == "notice" })
+	if !says(e.Text, "already open") {
+		t.Errorf("it says %q", e.Text)
+	}
+	second.until("it has the keyboard", func() bool { return g.screen.Active() == second.window.ID })
+	second.shot("already-open")
+	g.do(g.screen.Key(desktop.Return))
+	second.left()
+	if state := second.cmd.ProcessState; !state.Success() {
+		t.Errorf("it ended with %v", state)
+	}
+	g.inFront()
+
+	third := g.again()
+	third.until("a window opens", third.opened)
+	third.until("it has the keyboard", func() bool { return g.screen.Active() == third.window.ID })
+	g.do(g.screen.Key(desktop.Escape))
+	third.left()
+	if !alive(g.cmd.Process.Pid) {
+		t.Error("the first is gone")
+	}
+}
+
+// inFront waits until the window has the keyboard and lies above all others.
+func (g *galago) inFront() {
+	g.t.Helper()
+	g.until("the window is in front", func() bool {
+		return g.screen.Active() == g.window.ID && g.screen.Top() == g.window.ID
+	})
+}
+
+func TestSecondStartHandsItsFilesOver(t *testing.T) {
+	g := start(t, options{slow: true})
+	g.do(g.screen.Cover())
+	path := save(t, "circle.png", circle(red))
+	relative, err := filepath.Rel(g.home, path)
+	g.do(err)
+	from := g.now()
+	second := g.again(relative, "file://"+save(t, "star.png", star(yellow)))
+	second.left()
+	if state := second.cmd.ProcessState; !state.Success() || second.stderr.Len() > 0 {
+		t.Errorf("it ended with %v: %s", state, second.stderr.Bytes())
+	}
+	g.wait("both pictures are in the composer", from, func(e event) bool {
+		return e.Event == "attachments" && len(e.Items) == 2 && e.Items[0].Name == "circle.png" && e.Items[0].Info != "" &&
+			e.Items[1].Name == "star.png" && e.Items[1].Info != ""
+	})
+	g.inFront()
+}
+
+func TestFirstWindowThatHangs(t *testing.T) {
+	g := start(t, options{slow: true, loading: true})
+	g.do(g.cmd.Process.Signal(syscall.SIGSTOP))
+	defer g.cmd.Process.Signal(syscall.SIGCONT)
+	second := g.again(save(t, "circle.png", circle(red)))
+	e := second.wait("it says why", 0, func(e event) bool { return e.Event == "notice" })
+	if !says(e.Text, "does not answer") {
+		t.Errorf("it says %q", e.Text)
+	}
+	second.until("a window opens", second.opened)
+	second.until("it has the keyboard", func() bool { return g.screen.Active() == second.window.ID })
+	second.shot("hangs")
+	g.do(g.screen.Key(desktop.Escape))
+	second.left()
+	if state := second.cmd.ProcessState; !state.Success() {
+		t.Errorf("it ended with %v", state)
+	}
+}
+
+// What is asked and answered is in the conversations and nowhere else.
+func TestCrashIsReportedWithoutWhatWasAsked(t *testing.T) {
+	const secret = "xylophone"
+	g := start(t, options{slow: true})
+	g.attach(save(t, secret+".png", circle(red)))
+	g.answered(g.ask("Is this a " + secret + "?"))
+	g.kill(syscall.SIGABRT)
+
+	second := g.again()
+	second.until("a window opens", second.opened)
+	second.wait("the report is offered", 0, func(e event) bool { return e.Event == "banner" && e.Name == "Open the folder" })
+	second.loaded()
+	second.shot("crash-report")
+	state := filepath.Join(g.home, "state", "galago")
+	reports, err := filepath.Glob(filepath.Join(state, "crashes", "crash-*.txt"))
+	if err != nil || len(reports) != 1 {
+		t.Fatalf("reports %q, %v", reports, err)
+	}
+	text, err := os.ReadFile(reports[0])
+	g.do(err)
+	for _, want := range []string{"SIGABRT", "goroutine ", "Galago starts"} {
+		if !bytes.Contains(text, []byte(want)) {
+			t.Errorf("the report lacks %q", want)
+		}
+	}
+	logs, err := filepath.Glob(filepath.Join(state, "galago.log*"))
+	if err != nil || len(logs) == 0 {
+		t.Fatalf("logs %q, %v", logs, err)
+	}
+	for _, path := range append(logs, reports...) {
+		if text, err := os.ReadFile(path); err != nil || len(text) == 0 || bytes.Contains(bytes.ToLower(text), []byte(secret)) {
+			t.Errorf("%s tells what was asked (%v)", path, err)
+		}
+	}
+	second.do(second.screen.Key(desktop.F4, desktop.Alt))
+	second.left()
+
+	third := g.again()
+	third.until("a window opens", third.opened)
+	third.loaded()
+	for _, e := range third.events {
+		if e.Event == "banner" && e.Name == "Open the folder" {
+			t.Error("the report is offered again")
+		}
+	}
+}
