@@ -165,13 +165,15 @@ func (c *Controller) Branch(id uint64, text string) {
 	from, before := k.stored, t.Stored
 	c.opening++
 	this := c.opening
-	var copied store.Conversation
+	var b *talk
 	c.journal.push(&step{
 		write: func(s *store.Store) error {
 			made, err := s.Branch(from, before)
-			if err == nil {
-				copied, err = s.Load(made.ID)
+			if err != nil {
+				return err
 			}
+			copied, err := s.Load(made.ID)
+			b = talkOf(copied)
 			return err
 		},
 		tried: func(err error) {
@@ -181,7 +183,7 @@ func (c *Controller) Branch(id uint64, text string) {
 				return
 			}
 			c.touched = true
-			b := c.talkOf(copied)
+			c.number(b)
 			if this != c.opening { // something else was opened meanwhile, which stays open
 				c.background = append(c.background, b)
 			} else {

@@ -119,6 +119,7 @@ type fakeClient struct {
 	watch    func(inference.Status)
 	cleared  inference.Cleared
 	clearErr error
+	submit   func(inference.Request) // called by Submit; may be nil
 }
 
 type fakeRequest struct {
@@ -136,6 +137,9 @@ func (f *fakeClient) Open(m inference.Model) {
 func (f *fakeClient) Submit(ctx context.Context, r inference.Request, on func(inference.Event)) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.submit != nil {
+		f.submit(r)
+	}
 	f.requests = append(f.requests, fakeRequest{r, ctx, on})
 }
 

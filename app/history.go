@@ -138,7 +138,6 @@ func (c *Controller) readBehind(work func(*store.Store) (then func())) {
 		return
 	}
 	c.journal.push(&step{
-		write: func(*store.Store) error { return nil },
 		tried: func(err error) {
 			if err != nil {
 				c.view.Notify(sentence(err))
@@ -232,9 +231,8 @@ func (c *Controller) OpenConversation(id, turn int64) {
 	this := c.opening
 	c.readBehind(func(s *store.Store) func() {
 		conversation, err := s.Load(id)
-		if err == nil {
-			measure(s, conversation.Turns)
-		}
+		measure(s, conversation.Turns)
+		k := talkOf(conversation)
 		return func() {
 			switch {
 			case this != c.opening: // something else was opened meanwhile
@@ -243,7 +241,7 @@ func (c *Controller) OpenConversation(id, turn int64) {
 				c.view.SetOpen(c.stored)
 				c.refresh()
 			default:
-				c.show(c.talkOf(conversation), turn)
+				c.show(c.number(k), turn)
 			}
 		}
 	})

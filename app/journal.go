@@ -46,10 +46,10 @@ type folio struct {
 // step is something to be written. Steps of one folio are written in order; one without is tried once.
 type step struct {
 	of    *folio
-	write func(*store.Store) error
-	saves uint64      // the turn whose answer it saves, so that a later save can take its place; 0: no save
-	tried func(error) // on the main goroutine, once it was tried; may be nil
-	over  func(error) // on the main goroutine, when it was written or never will be; may be nil
+	write func(*store.Store) error // nil: nothing, to be tried in its turn
+	saves uint64                   // the turn whose answer it saves, so that a later save can take its place; 0: no save
+	tried func(error)              // on the main goroutine, once it was tried; may be nil
+	over  func(error)              // on the main goroutine, when it was written or never will be; may be nil
 }
 
 // start starts the goroutine, which opens the store first.
@@ -250,8 +250,11 @@ func (j *journal) drain(f *folio) error {
 }
 
 func (j *journal) write(s *step) error {
-	if j.store == nil {
+	switch {
+	case j.store == nil:
 		return j.openErr
+	case s.write == nil:
+		return nil
 	}
 	return s.write(j.store)
 }

@@ -162,12 +162,13 @@ func aboutStored(a store.Answer) chat.About {
 	return b
 }
 
-// talkOf is a conversation that was read from the store. Its pictures stay there until they are wanted.
-func (c *Controller) talkOf(from store.Conversation) *talk {
+// talkOf is a conversation that was read from the store. Its pictures stay there until they are wanted. It can be made
+// beside the main goroutine, on which number comes next.
+func talkOf(from store.Conversation) *talk {
 	k := newTalk()
 	k.stored, k.folio.id = from.ID, from.ID
 	for _, u := range from.Turns {
-		t := &chat.Turn{ID: c.id(), Stored: u.ID, Question: u.Question, About: aboutStored(u.Answer)}
+		t := &chat.Turn{Stored: u.ID, Question: u.Question, About: aboutStored(u.Answer)}
 		t.Write(u.Answer.Text)
 		for _, a := range u.Earlier {
 			t.Earlier = append(t.Earlier, chat.Answer{About: aboutStored(a), Text: a.Text})
@@ -177,8 +178,16 @@ func (c *Controller) talkOf(from store.Conversation) *talk {
 				Picture: &vision.Picture{Name: p.Name, Width: p.Width, Height: p.Height}, Detail: p.Detail, Hash: p.Hash,
 			})
 		}
-		k.folio.turns[t.ID] = u.ID
 		k.add(t, placeholders(t.Images))
+	}
+	return k
+}
+
+// number gives the turns of a conversation that was read their numbers in the window.
+func (c *Controller) number(k *talk) *talk {
+	for _, t := range k.conv.Turns {
+		t.ID = c.id()
+		k.folio.turns[t.ID] = t.Stored
 	}
 	return k
 }

@@ -73,6 +73,9 @@ func (c *Controller) gather(r *request) {
 		for _, err := range missing {
 			r.turn.Notices = append(slices.Clip(r.turn.Notices), words.T("Left out: %s.", err))
 		}
+		if missing != nil {
+			c.showTurn(r.talk, r.turn)
+		}
 		c.submit(r, list, full)
 	})
 }
