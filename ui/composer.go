@@ -237,6 +237,7 @@ type questionEntry struct {
 	onPaths                   func([]string)
 	onPage                    func(share float32) // scrolls the transcript
 	onShortcut                func(fyne.Shortcut) bool
+	onKey                     func(*fyne.KeyEvent) bool // takes a key of the window's, such as F1
 	shift, hasFocus           bool
 	rows                      int
 }
@@ -295,6 +296,9 @@ func (e *questionEntry) KeyUp(k *fyne.KeyEvent) {
 }
 
 func (e *questionEntry) TypedKey(k *fyne.KeyEvent) {
+	if e.onKey != nil && e.onKey(k) {
+		return
+	}
 	switch k.Name {
 	case fyne.KeyReturn, fyne.KeyEnter:
 		if e.shift {

@@ -1,8 +1,6 @@
 package ui
 
 import (
-	"fmt"
-
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/widget"
@@ -15,25 +13,35 @@ type header struct {
 	widget.BaseWidget
 	act      Actions
 	model    Model
+	menu     *button // shows and hides the sidebar
 	pill     *button
 	newChat  *button
+	help     *button
 	settings *button
+	sidebar  bool // it is shown, and has a button for a new chat
 	loading  *progress
 }
 
 func headerHeight() float32 { return 10 + scaled(38) }
 
-func newHeader(act Actions, tips *tips, openModel, openSettings func()) *header {
+// headerDoes is what the window does for the header.
+type headerDoes struct {
+	openModel, openSettings, showHelp, toggleSidebar, newChat func()
+}
+
+func newHeader(act Actions, tips *tips, does headerDoes) *header {
 	h := &header{act: act, loading: newProgress()}
-	h.pill = newButton(pill, "", "No model", nil).withTip(tips, "Choose the model")
+	h.menu = newButton(quiet, "menu", "", does.toggleSidebar).withTip(tips, words.T("Show or hide the conversations (Ctrl+B)"))
+	h.menu.Hidden = act.OpenConversation == nil
+	h.pill = newButton(pill, "", words.T("No model"), nil).withTip(tips, words.T("Choose the model"))
 	h.pill.tail = "chevron"
 	h.pill.onTap = func() {
 		var items []*fyne.MenuItem
 		if act.OpenModel != nil {
-			items = append(items, fyne.NewMenuItem("Open a model…", openModel))
+			items = append(items, fyne.NewMenuItem(words.T("Open a model…"), does.openModel))
 		}
 		if act.UseBuiltIn != nil {
-			builtIn := fyne.NewMenuItem("Use the built-in model", act.UseBuiltIn)
+			builtIn := fyne.NewMenuItem(words.T("Use the built-in model"), act.UseBuiltIn)
 			builtIn.Checked = h.model.BuiltIn
 			items = append(items, builtIn)
 		}
@@ -41,8 +49,9 @@ func newHeader(act Actions, tips *tips, openModel, openSettings func()) *header 
 		pos := d.AbsolutePositionForObject(h.pill).AddXY(0, h.pill.Size().Height+gap2)
 		widget.ShowPopUpMenuAtPosition(fyne.NewMenu("", items...), d.CanvasForObject(h.pill), pos)
 	}
-	h.newChat = newButton(quiet, "chat", "New chat", act.NewChat).withTip(tips, "Begin a new conversation (Ctrl+N)")
-	h.settings = newButton(quiet, "settings", "", openSettings).withTip(tips, "Settings")
+	h.newChat = newButton(quiet, "chat", words.T("New chat"), does.newChat).withTip(tips, words.T("Begin a new conversation (Ctrl+N)"))
+	h.help = newButton(quiet, "help", "", does.showHelp).withTip(tips, words.T("Keyboard shortcuts (F1)"))
+	h.settings = newButton(quiet, "settings", "", does.openSettings).withTip(tips, words.T("Settings (Ctrl+,)"))
 	h.newChat.Hidden, h.settings.Hidden = act.NewChat == nil, act.Settings == nil
 	h.ExtendBaseWidget(h)
 	return h
@@ -52,12 +61,12 @@ func (h *header) set(m Model) {
 	h.model = m
 	h.pill.text, h.pill.detail = m.Name, m.Detail
 	if m.Name == "" {
-		h.pill.text = "No model"
+		h.pill.text = words.T("No model")
 	}
 	if m.State != "" {
 		h.pill.detail = m.State
 		if m.Loading >= 0 && m.Loading <= 1 {
-			h.pill.detail = fmt.Sprintf("%s %.0f %%", m.State, 100*m.Loading)
+			h.pill.detail = words.T("%s %.0f %%", m.State, 100*m.Loading)
 		}
 	}
 	if h.isLoading() {
@@ -73,27 +82,46 @@ func (h *header) set(m Model) {
 	h.Refresh()
 }
 
+// setSidebar says whether the sidebar is shown.
+func (h *header) setSidebar(shown bool) {
+	if h.sidebar == shown {
+		return
+	}
+	h.sidebar = shown
+	setVisible(h.newChat, h.act.NewChat != nil && !shown)
+	h.Refresh()
+}
+
 // isLoading is false also for a model that is not there: nothing moves where nothing goes on.
 func (h *header) isLoading() bool { return h.model.State != "" && h.model.Loading >= 0 }
 
 func (h *header) CreateRenderer() fyne.WidgetRenderer {
 	back, edge := newPanel(colorSide, "", 0), newPanel(colorLine, "", 0)
 	name := newLabel("Galago", 16, colorAccent).bold()
-	d := &drawing{objects: []fyne.CanvasObject{back.rect, edge.rect, name.draw, h.pill, h.newChat, h.settings, h.loading}}
+	d := &drawing{objects: []fyne.CanvasObject{back.rect, edge.rect, h.menu, name.draw, h.pill, h.newChat, h.help, h.settings, h.loading}}
 	d.min = func() fyne.Size { return fyne.NewSize(420, headerHeight()) }
 	d.layout = func(s fyne.Size) {
 		place(back.rect, 0, 0, s.Width, s.Height)
 		place(edge.rect, 0, s.Height-1, s.Width, 1)
+		x := gap5
+		if m := h.menu.measure(); h.menu.Visible() {
+			place(h.menu, gap3, (s.Height-m.Height)/2, m.Width, m.Height)
+			x = gap3 + m.Width + gap2
+		}
 		n := name.size()
-		name.place(gap5, 0, n.Width+1, s.Height)
-		set, chat := h.settings.MinSize(), h.newChat.MinSize()
-		right := s.Width - gap3 - set.Width
-		place(h.settings, right, (s.Height-set.Height)/2, set.Width, set.Height)
-		right -= chat.Width + gap1
-		place(h.newChat, right, (s.Height-chat.Height)/2, chat.Width, chat.Height)
-		x := gap5 + n.Width + gap5
+		name.place(x, 0, n.Width+1, s.Height)
+		right := s.Width - gap3
+		for _, b := range []*button{h.settings, h.help, h.newChat} {
+			if b.Visible() {
+				m := b.measure()
+				right -= m.Width
+				place(b, right, (s.Height-m.Height)/2, m.Width, m.Height)
+				right -= gap1
+			}
+		}
+		x += n.Width + gap5
 		p := h.pill.MinSize()
-		place(h.pill, x, (s.Height-p.Height)/2, min(p.Width, right-x-gap2), p.Height)
+		place(h.pill, x, (s.Height-p.Height)/2, min(p.Width, right-x-gap1), p.Height)
 		setVisible(h.loading, h.isLoading())
 		place(h.loading, 0, s.Height-2, s.Width, 2)
 	}

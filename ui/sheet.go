@@ -2,7 +2,6 @@ package ui
 
 import (
 	"image"
-	"time"
 
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
@@ -100,57 +99,4 @@ func imageRoom(img image.Image, room fyne.Size) fyne.Size {
 	w, h := float32(max(b.Dx(), 1)), float32(max(b.Dy(), 1))
 	f := min(room.Width/w, room.Height/h, 3)
 	return fyne.NewSize(max(w*f, 60), max(h*f, 40))
-}
-
-// snackbar is a short message above the composer that goes away.
-type snackbar struct {
-	widget.BaseWidget
-	text  *still
-	after clock
-	stop  func()
-}
-
-// snackTime is how long a message stays.
-const snackTime = 4 * time.Second
-
-func newSnackbar(after clock) *snackbar {
-	s := &snackbar{text: newPlain(textSmall+1, colorText), after: after}
-	s.ExtendBaseWidget(s)
-	s.Hide()
-	return s
-}
-
-// show replaces what is shown.
-func (s *snackbar) show(text string) {
-	if s.stop != nil {
-		s.stop()
-	}
-	s.text.setText(text)
-	s.stop = s.after(snackTime, func() {
-		s.stop = nil
-		s.Hide()
-	})
-	s.Show()
-	s.Refresh()
-}
-
-// fit is the size of the message in a window of a width.
-func (s *snackbar) fit(width float32) fyne.Size {
-	w := min(s.text.naturalWidth()+1, width-4*gap5, 560)
-	return fyne.NewSize(w+2*gap4, s.text.heightFor(w)+2*10)
-}
-
-func (s *snackbar) CreateRenderer() fyne.WidgetRenderer {
-	back := newPanel(colorRaised, colorLine, 12)
-	d := &drawing{objects: []fyne.CanvasObject{back.rect, s.text}}
-	d.min = func() fyne.Size { return fyne.NewSize(40, 40) }
-	d.layout = func(size fyne.Size) {
-		place(back.rect, 0, 0, size.Width, size.Height)
-		place(s.text, gap4, 10, size.Width-2*gap4, size.Height-20)
-	}
-	d.restyle = func() {
-		back.restyle()
-		canvas.Refresh(s)
-	}
-	return d
 }

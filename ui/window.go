@@ -2,6 +2,7 @@ package ui
 
 import (
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"fyne.io/fyne/v2"
@@ -25,7 +26,12 @@ type Window struct {
 	composer   *composer
 	gauge      *gaugeBar
 	snack      *snackbar
+	sidebar    *sidebar
+	shade      *sideShade
 	root       *fyne.Container
+
+	sideWanted bool // the sidebar, where there is room beside it
+	sideOver   bool // it lies over a narrow window
 }
 
 var _ View = (*Window)(nil)
@@ -37,17 +43,26 @@ func newWindow(a fyne.App, act Actions, after clock) *Window {
 	a.Settings().SetTheme(newLook("system"))
 	w := &Window{app: a, act: act, win: a.NewWindow("Galago"), settings: Settings{MaxTokens: 768, Temperature: 0.7, Theme: "system"}}
 	w.tips = newTips(after)
-	w.header = newHeader(act, w.tips, w.openModel, w.openSettings)
+	w.header = newHeader(act, w.tips, headerDoes{
+		openModel: w.openModel, openSettings: w.openSettings, showHelp: w.showHelp, toggleSidebar: w.toggleSidebar,
+		newChat: w.newChat,
+	})
 	w.banner = newBannerStrip(act, w.tips, w.relayout)
 	w.transcript = newTranscript(act, w.tips)
 	w.queue = newQueueChips(act, w.tips)
 	w.composer = newComposer(act, w.tips, w.choosePictures, w.relayout)
 	w.composer.entry.onPage = w.transcript.page
-	w.composer.entry.onShortcut = w.shortcut
+	w.composer.entry.onShortcut = w.composerShortcut
+	w.composer.entry.onKey = w.composerKey
 	w.gauge = newGaugeBar(act, w.tips)
-	w.snack = newSnackbar(after)
+	w.snack = newSnackbar(after, func() { w.relayout() })
+	w.sidebar = newSidebar(act, w.tips, after)
+	w.sidebar.search.entry.onShortcut = w.shortcut
+	w.sidebar.onLeave, w.sidebar.onOpened = w.focusComposer, w.sidebarLeft
+	w.sidebar.onNewChat = w.newChat
+	w.shade = newSideShade(func() { w.setSidebar(false) })
 	w.root = container.New(windowLayout{w},
-		w.transcript, w.header, w.banner, w.queue, w.composer, w.gauge, w.snack, w.tips.layer)
+		w.transcript, w.header, w.banner, w.queue, w.composer, w.gauge, w.shade, w.sidebar, w.snack, w.tips.layer)
 	w.win.SetPadded(false)
 	w.win.SetContent(w.root)
 	w.win.Resize(fyne.NewSize(1200, 780))
@@ -62,9 +77,10 @@ func (w *Window) connect() {
 		w.win.SetOnClosed(w.act.Quit)
 	}
 	c := w.win.Canvas()
-	for _, key := range []fyne.KeyName{fyne.KeyN, fyne.KeyO} {
-		c.AddShortcut(&desktop.CustomShortcut{KeyName: key, Modifier: fyne.KeyModifierShortcutDefault}, func(s fyne.Shortcut) { w.shortcut(s) })
+	for _, key := range windowKeys {
+		c.AddShortcut(&key, func(s fyne.Shortcut) { w.shortcut(s) })
 	}
+	c.AddShortcut(&fyne.ShortcutUndo{}, func(fyne.Shortcut) { w.snack.accept() })
 	c.AddShortcut(&fyne.ShortcutPaste{}, func(s fyne.Shortcut) {
 		c.Focus(w.composer.entry)
 		w.composer.entry.TypedShortcut(s)
@@ -99,7 +115,13 @@ func (w *Window) typedKey(e *fyne.KeyEvent) {
 	}
 	switch e.Name {
 	case fyne.KeyEscape:
+		if w.sideOver {
+			w.setSidebar(false)
+			return
+		}
 		w.composer.cancelNow()
+	case fyne.KeyF1, fyne.KeyF2:
+		w.composerKey(e)
 	case fyne.KeyPageUp:
 		w.transcript.page(-0.9)
 	case fyne.KeyPageDown:
@@ -113,24 +135,91 @@ func (w *Window) typedKey(e *fyne.KeyEvent) {
 	}
 }
 
-// shortcut runs the window's own shortcuts and says whether it was one.
-func (w *Window) shortcut(s fyne.Shortcut) bool {
-	key, ok := s.(*desktop.CustomShortcut)
-	if !ok || key.Modifier != fyne.KeyModifierShortcutDefault {
-		return false
-	}
-	switch key.KeyName {
-	case fyne.KeyN:
-		if w.act.NewChat != nil {
-			w.act.NewChat()
-		}
-	case fyne.KeyO:
-		w.choosePictures()
+// composerKey takes the keys that mean the window also while a question is typed.
+func (w *Window) composerKey(e *fyne.KeyEvent) bool {
+	switch {
+	case e.Name == fyne.KeyF1:
+		w.showHelp()
+	case e.Name == fyne.KeyF2 && w.sidebar.list.open != 0 && w.hasSidebar():
+		w.setSidebar(true)
+		w.sidebar.endSearch()
+		w.sidebar.list.beginRename(w.sidebar.list.open)
 	default:
 		return false
 	}
 	return true
 }
+
+// composerShortcut runs what a shortcut means while a question is typed.
+func (w *Window) composerShortcut(s fyne.Shortcut) bool {
+	switch s := s.(type) {
+	case *fyne.ShortcutPaste:
+		if w.act.Paste == nil {
+			return false
+		}
+		w.act.Paste(func() { w.composer.entry.Entry.TypedShortcut(s) })
+		return true
+	case *fyne.ShortcutUndo: // of what was typed, if anything was
+		return w.composer.entry.Text == "" && w.snack.accept()
+	}
+	return w.shortcut(s)
+}
+
+// windowKeys are the shortcuts of the window, whatever has the keyboard.
+var windowKeys = []desktop.CustomShortcut{
+	{KeyName: fyne.KeyN, Modifier: fyne.KeyModifierShortcutDefault},
+	{KeyName: fyne.KeyO, Modifier: fyne.KeyModifierShortcutDefault},
+	{KeyName: fyne.KeyF, Modifier: fyne.KeyModifierShortcutDefault},
+	{KeyName: fyne.KeyK, Modifier: fyne.KeyModifierShortcutDefault},
+	{KeyName: fyne.KeyB, Modifier: fyne.KeyModifierShortcutDefault},
+	{KeyName: fyne.KeyL, Modifier: fyne.KeyModifierShortcutDefault},
+	{KeyName: fyne.KeyComma, Modifier: fyne.KeyModifierShortcutDefault},
+	{KeyName: fyne.KeySlash, Modifier: fyne.KeyModifierShortcutDefault},
+	{KeyName: fyne.KeyS, Modifier: fyne.KeyModifierShortcutDefault | fyne.KeyModifierShift},
+}
+
+// shortcut runs the window's own shortcuts and says whether it was one.
+func (w *Window) shortcut(s fyne.Shortcut) bool {
+	key, ok := s.(*desktop.CustomShortcut)
+	if !ok || !slices.Contains(windowKeys, *key) {
+		return false
+	}
+	if w.win.Canvas().Overlays().Top() != nil && key.KeyName != fyne.KeySlash {
+		return true // what is open must be closed first
+	}
+	switch key.KeyName {
+	case fyne.KeyN:
+		w.newChat()
+	case fyne.KeyO:
+		w.choosePictures()
+	case fyne.KeyF, fyne.KeyK:
+		w.searchConversations()
+	case fyne.KeyB:
+		w.toggleSidebar()
+	case fyne.KeyL:
+		w.focusComposer()
+	case fyne.KeyComma:
+		if w.act.Settings != nil {
+			w.openSettings()
+		}
+	case fyne.KeySlash:
+		w.showHelp()
+	case fyne.KeyS:
+		if w.act.Screenshot != nil {
+			w.act.Screenshot()
+		}
+	}
+	return true
+}
+
+func (w *Window) newChat() {
+	if w.act.NewChat != nil {
+		w.act.NewChat()
+		w.sidebarLeft()
+	}
+}
+
+func (w *Window) focusComposer() { w.win.Canvas().Focus(w.composer.entry) }
 
 func (w *Window) dropped(uris []fyne.URI) {
 	var paths []string
@@ -146,7 +235,11 @@ func (w *Window) dropped(uris []fyne.URI) {
 func (w *Window) restyle() {
 	w.composer.restyle()
 	w.transcript.restyle()
-	for _, o := range []fyne.CanvasObject{w.header.pill, w.header.newChat, w.header.settings, w.header, w.gauge.memory, w.gauge} {
+	w.sidebar.restyle()
+	w.snack.button.Refresh()
+	for _, o := range []fyne.CanvasObject{
+		w.header.menu, w.header.pill, w.header.newChat, w.header.help, w.header.settings, w.header, w.gauge.memory, w.gauge, w.snack, w.shade,
+	} {
 		o.Refresh()
 	}
 }
@@ -161,15 +254,17 @@ func (l windowLayout) MinSize([]fyne.CanvasObject) fyne.Size { return fyne.NewSi
 
 func (l windowLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	w := l.w
-	column := min(columnWidth, size.Width-2*gap5)
-	x := (size.Width - column) / 2
-	place(w.header, 0, 0, size.Width, headerHeight())
 	top := headerHeight()
-	b := w.banner.heightFor(size.Width)
-	setVisible(w.banner, b > 0)
-	place(w.banner, 0, top, size.Width, b)
-	top += b
 	bottom := size.Height - gaugeHeight()
+	left := l.layoutSidebar(size, top, bottom)
+	room := size.Width - left
+	column := min(columnWidth, room-2*gap5)
+	x := left + (room-column)/2
+	place(w.header, 0, 0, size.Width, headerHeight())
+	b := w.banner.heightFor(room)
+	setVisible(w.banner, b > 0)
+	place(w.banner, left, top, room, b)
+	top += b
 	place(w.gauge, 0, bottom, size.Width, gaugeHeight())
 	h := w.composer.heightFor(column)
 	bottom -= h + gap3
@@ -181,10 +276,34 @@ func (l windowLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 		place(w.queue, x, bottom, column, q)
 	}
 	bottom -= gap2
-	place(w.transcript, 0, top, size.Width, max(bottom-top, 0))
-	s := w.snack.fit(size.Width)
-	place(w.snack, (size.Width-s.Width)/2, bottom-s.Height-gap2, s.Width, s.Height)
+	place(w.transcript, left, top, room, max(bottom-top, 0))
+	s := w.snack.fit(room)
+	place(w.snack, left+(room-s.Width)/2, bottom-s.Height-gap2, s.Width, s.Height)
 	place(w.tips.layer, 0, 0, size.Width, size.Height)
+}
+
+// layoutSidebar puts the sidebar beside the conversation, or over it in a narrow window, and returns where the
+// conversation begins.
+func (l windowLayout) layoutSidebar(size fyne.Size, top, bottom float32) (left float32) {
+	w := l.w
+	narrow := size.Width < narrowWindow
+	if !narrow {
+		w.sideOver = false
+	}
+	shown := w.hasSidebar() && (narrow && w.sideOver || !narrow && w.sideWanted)
+	width := min(sideWidthIn(size.Width), size.Width-2*gap5)
+	setVisible(w.sidebar, shown)
+	setVisible(w.shade, shown && narrow)
+	w.header.setSidebar(shown)
+	if !shown {
+		return 0
+	}
+	place(w.sidebar, 0, top, width, bottom-top)
+	if narrow {
+		place(w.shade, width, top, size.Width-width, bottom-top)
+		return 0
+	}
+	return width
 }
 
 // Fyne is the window underneath, for dialogs of the application.
@@ -256,10 +375,7 @@ func (w *Window) SetSettings(s Settings) {
 }
 
 // Notify shows a short message that goes away by itself.
-func (w *Window) Notify(text string) {
-	w.snack.show(text)
-	w.relayout()
-}
+func (w *Window) Notify(text string) { w.snack.show(text) }
 
 func (w *Window) openSettings() {
 	form := newSettingsForm(w.settings, func(s Settings) {
