@@ -275,4 +275,3 @@ func FuzzParseCall(f *testing.F) {
 		}
 	})
 }
-

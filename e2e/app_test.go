@@ -67,10 +67,11 @@ type event struct {
 }
 
 type options struct {
-	width, height int      // of the screen
-	env           []string // added
-	slow          bool     // with the slow engine in place of the real one
-	loading       bool     // do not wait until the model is loaded
+	width, height int                     // of the screen
+	env           []string                // added
+	slow          bool                    // with the slow engine in place of the real one
+	loading       bool                    // do not wait until the model is loaded
+	prepare       func(home string) error // before the program starts; it then need not show its main window
 }
 
 // start opens the window and waits for the model. Nothing of the person's own settings is read or written.
@@ -107,6 +108,11 @@ func start(t *testing.T, o options) *galago {
 			t.Fatal(err)
 		}
 		env = append(env, "GALAGO_ENGINE="+self, slowEngineEnv+"=1")
+	}
+	if o.prepare != nil {
+		if err := o.prepare(home); err != nil {
+			t.Fatal(err)
+		}
 	}
 	g := launch(t, screen, home, append(env, o.env...))
 	g.until("a window opens", g.opened)
