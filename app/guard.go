@@ -67,7 +67,8 @@ func (p *program) refused(err error) ui.Problem {
 		Text:   sentence(err),
 		Action: words.T("You can ask all the same. Nothing is kept then, and your conversations stay as they are."),
 		Choices: []ui.Choice{
-			{Label: words.T("Try again"), Do: p.openAgain}, p.withoutKeeping(),
+			{Label: words.T("Try again"), Do: p.openAgain},
+			p.withoutKeeping(),
 			{Label: words.T("Close"), Do: p.giveUp},
 		},
 	}
@@ -81,7 +82,8 @@ func (p *program) hung() ui.Problem {
 		Action: words.T("Wait a little and try again. If that does not help, close that window, or end the program galago in the " +
 			"system's list of processes: what was asked and answered until then is kept."),
 		Choices: []ui.Choice{
-			{Label: words.T("Try again"), Do: p.bringFirst}, p.withoutKeeping(),
+			{Label: words.T("Try again"), Do: p.bringFirst},
+			p.withoutKeeping(),
 			{Label: words.T("Close"), Do: p.giveUp},
 		},
 	}

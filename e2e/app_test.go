@@ -373,7 +373,25 @@ func (g *galago) shot(name string) {
 	if w, ok := g.screen.Window(g.cmd.Process.Pid); ok {
 		g.window = w
 	}
+	g.until("the window is drawn", func() bool {
+		img, err := g.screen.Picture()
+		g.do(err)
+		return !plain(img, g.window.Rect)
+	})
 	g.do(g.screen.Screenshot(filepath.Join(shots, name+".png"), g.window.Rect))
+}
+
+// plain reports whether a part of a picture has one colour only, as a window has before its first frame.
+func plain(img *image.RGBA, part image.Rectangle) bool {
+	first := img.RGBAAt(part.Min.X, part.Min.Y)
+	for y := part.Min.Y; y < part.Max.Y; y += 7 {
+		for x := part.Min.X; x < part.Max.X; x += 7 {
+			if img.RGBAAt(x, y) != first {
+				return false
+			}
+		}
+	}
+	return true
 }
 
 // worker is the process of the engine, which the window started.
