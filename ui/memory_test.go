@@ -382,25 +382,6 @@ func TestNotices(t *testing.T) {
 	}
 }
 
-func TestMemorySettings(t *testing.T) {
-	test.NewTempApp(t).Settings().SetTheme(newLook("dark"))
-	var got Settings
-	f := newSettingsForm(Settings{MaxTokens: 768, Theme: "system", IdleMinutes: 20, FreeCost: "adds 0.4 s"}, func(s Settings) { got = s })
-	if want := []int{0, 5, 15, 20, 30, 60}; !slices.Equal(f.idleMinutes, want) || f.idle.chosen != 3 {
-		t.Fatalf("offered %v, chosen %d", f.idleMinutes, f.idle.chosen)
-	}
-	test.Tap(f.free)
-	test.Tap(f.idle.buttons[1])
-	if !got.FreeAfterAnswer || got.IdleMinutes != 5 {
-		t.Errorf("got %+v", got)
-	}
-	test.Tap(f.idle.buttons[0])
-	test.Tap(f.free)
-	if got.FreeAfterAnswer || got.IdleMinutes != 0 || got.MaxTokens != 768 {
-		t.Errorf("got %+v", got)
-	}
-}
-
 // The history is drawn pixel by pixel too: the line at its height, our share below it, nothing before the first point.
 func TestHistoryPixels(t *testing.T) {
 	test.NewTempApp(t).Settings().SetTheme(newLook("dark"))

@@ -317,37 +317,6 @@ func TestBanner(t *testing.T) {
 	}
 }
 
-func TestSettingsForm(t *testing.T) {
-	test.NewTempApp(t).Settings().SetTheme(newLook("dark"))
-	var got []Settings
-	f := newSettingsForm(Settings{MaxTokens: 768, Temperature: 0.7, Theme: "system"}, func(s Settings) { got = append(got, s) })
-	last := func() Settings {
-		if len(got) == 0 {
-			return Settings{}
-		}
-		return got[len(got)-1]
-	}
-	f.tokens.SetText("10")
-	if len(got) != 0 || f.wrong.l.text == "" {
-		t.Fatalf("10 tokens were taken: %+v, said %q", got, f.wrong.l.text)
-	}
-	f.tokens.SetText("256")
-	f.seed.SetText("42")
-	f.temperature.SetValue(0)
-	test.Tap(f.theme.buttons[1])
-	if want := (Settings{MaxTokens: 256, Seed: 42, Theme: "light"}); last() != want || f.wrong.l.text != "" {
-		t.Fatalf("got %+v, want %+v, said %q", last(), want, f.wrong.l.text)
-	}
-	f.seed.SetText("-1")
-	if f.wrong.l.text == "" {
-		t.Fatal("a negative seed was taken")
-	}
-	f.seed.SetText("")
-	if last().Seed != 0 {
-		t.Fatalf("an empty seed is %d", last().Seed)
-	}
-}
-
 func TestTheme(t *testing.T) {
 	w, _ := testWindow(t, Actions{})
 	if !isDark() {

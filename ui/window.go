@@ -17,7 +17,8 @@ type Window struct {
 	win fyne.Window
 
 	settings   Settings
-	folder     fyne.URI // of the file chosen last
+	form       *settingsForm // of the settings sheet, also after that was closed; nil before the first
+	folder     fyne.URI      // of the file chosen last
 	tips       *tips
 	header     *header
 	banner     *bannerStrip
@@ -365,33 +366,5 @@ func (w *Window) SetPanel(p Panel) { w.gauge.setPanel(p) }
 // SetMemory sets the entries of the memory menu.
 func (w *Window) SetMemory(items []MemoryItem) { w.gauge.setItems(items) }
 
-// SetSettings takes the settings that the dialog shows, and applies the look among them.
-func (w *Window) SetSettings(s Settings) {
-	if s.Theme != w.settings.Theme {
-		w.app.Settings().SetTheme(newLook(s.Theme))
-		w.restyle() // Fyne tells only windows that are shown
-	}
-	w.settings = s
-}
-
 // Notify shows a short message that goes away by itself.
 func (w *Window) Notify(text string) { w.snack.show(text) }
-
-func (w *Window) openSettings() {
-	form := newSettingsForm(w.settings, func(s Settings) {
-		w.SetSettings(s)
-		if w.act.Settings != nil {
-			w.act.Settings(s)
-		}
-	})
-	inset := float32(0)
-	scroll := container.NewVScroll(container.New(insetLayout{&inset}, form.box))
-	showSheet(w.win.Canvas(), "Settings", scroll, func(room fyne.Size) fyne.Size {
-		m := form.box.MinSize()
-		inset = 0
-		if m.Height > room.Height {
-			inset = gap3
-		}
-		return fyne.NewSize(min(max(m.Width, 440), room.Width), min(m.Height, room.Height))
-	})
-}
