@@ -284,10 +284,11 @@ func (b *box) layCode(width float32, f face, old *box) {
 	size, style := face.of(mono)
 	cell := fyne.MeasureText("M", size, style)
 	lineHeight := ceil(cell.Height) + 3
-	x, top := b.indent(), codeHead+codePadY
+	x, head := b.indent(), scaled(codeHead)
+	top := head + codePadY
 	b.lines = make([]line, b.code.lines())
 	widest := float32(0)
-	if n := b.code.settled(); was != nil && old.laid && n > 0 && old.face == face && old.indent() == x && n < len(old.lines) && strings.HasPrefix(src, was.text) {
+	if n := b.code.settled(); was != nil && old.laid && n > 0 && old.face == face && old.factor == textFactor && old.indent() == x && n < len(old.lines) && strings.HasPrefix(src, was.text) {
 		copy(b.lines, old.lines[:n])
 	}
 	for i := range b.lines {
@@ -306,12 +307,12 @@ func (b *box) layCode(width float32, f face, old *box) {
 		b.lines[i] = line{x: x + codePadX, y: top + float32(i)*lineHeight, w: w, h: lineHeight, start: start, end: start + len(text), slides: true, bare: true}
 		widest = max(widest, w)
 	}
-	h := codeHead + 2*codePadY + float32(len(b.lines))*lineHeight
+	h := head + 2*codePadY + float32(len(b.lines))*lineHeight
 	b.h = h
 	b.panel(colorSurface, colorLine, radiusControl, x, 0, width-x, h)
-	b.panel(colorLine, "", 0, x+1, codeHead, width-x-2, 1)
+	b.panel(colorLine, "", 0, x+1, head, width-x-2, 1)
 	b.face = face
-	b.slide(x+1, codeHead+1, width-x-2, h-codeHead-2, widest+2*codePadX-2)
+	b.slide(x+1, head+1, width-x-2, h-head-2, widest+2*codePadX-2)
 }
 
 func ascii(s string) bool {

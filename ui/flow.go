@@ -41,7 +41,7 @@ type face struct {
 }
 
 func (f face) of(s span) (size float32, style fyne.TextStyle) {
-	size, style = f.size, fyne.TextStyle{Bold: s.bold || f.bold, Italic: s.italic, Monospace: s.code}
+	size, style = scaled(f.size), fyne.TextStyle{Bold: s.bold || f.bold, Italic: s.italic, Monospace: s.code}
 	if s.code {
 		size -= 0.5
 	}
@@ -151,7 +151,7 @@ func (w *flower) word(style int, text string) {
 			w.append(style, text[start:i])
 			w.endGroup()
 			start = i
-		case i-start >= longPiece && !joins(w.last, r):
+		case i-start >= longPiece && (!joins(w.last, r) || i-start >= 4*longPiece):
 			w.append(style, text[start:i])
 			start = i
 		}
@@ -202,7 +202,7 @@ func (w *flower) endGroup() {
 	if len(w.group) == 0 {
 		return
 	}
-	if len(w.current) > 0 && w.used+w.spaceWidth+w.groupWidth > w.width {
+	if len(w.current) > 0 && (w.used+w.spaceWidth+w.groupWidth > w.width || len(w.current) > 1000) {
 		w.endLine()
 		w.wrapped = true
 	}
@@ -219,6 +219,10 @@ func (w *flower) endGroup() {
 
 // put appends a piece to the line, breaking it where even an empty line is too short.
 func (w *flower) put(p piece) {
+	if len(w.current) > 50 && w.at-w.current[0].at > longestLine {
+		w.endLine() // marks without a width
+		w.wrapped = true
+	}
 	for w.used+p.w > w.width {
 		cut := w.fitting(p)
 		if cut >= len(p.text) {
@@ -241,7 +245,7 @@ func (w *flower) fitting(p piece) int {
 	var cuts []int
 	last := rune(0)
 	for i, r := range p.text {
-		if i > 0 && !joins(last, r) {
+		if i > 0 && (!joins(last, r) || i >= 4*longPiece) {
 			cuts = append(cuts, i)
 		}
 		last = r

@@ -39,6 +39,9 @@ type block struct {
 	depth  int    // list nesting, 0 outside a list
 	marker string // of a list item, at its first block
 	quote  int    // block quote nesting
+	bars   string // for each quote around it, how many lists are around that, as a digit from '0' on
+	joined int    // quotes that the block above is in too
+	more   bool   // goes on where the block above was cut for its length
 	tight  bool   // follows the block above closely
 	lang   string // of code, as the model named it
 	spans  []span
@@ -52,6 +55,7 @@ const taskOpen, taskDone = "☐", "☑"
 // equal says whether two blocks look the same.
 func (b *block) equal(o *block) bool {
 	return b.kind == o.kind && b.level == o.level && b.depth == o.depth && b.marker == o.marker && b.quote == o.quote &&
+		b.bars == o.bars && b.joined == o.joined && b.more == o.more &&
 		b.tight == o.tight && b.lang == o.lang && slices.Equal(b.spans, o.spans) && slices.Equal(b.align, o.align) &&
 		slices.EqualFunc(b.rows, o.rows, equalRow)
 }
@@ -241,8 +245,15 @@ func (p *blockParser) add(n ast.Node, in block) {
 		in.kind, in.align = tableBlock, n.Alignments
 		in.rows = p.table(n)
 	case *ast.Blockquote:
-		in.quote = min(in.quote+1, maxDepth)
+		if in.quote < maxDepth {
+			in.bars += string(rune('0' + in.depth))
+			in.quote++
+		}
+		from := len(p.blocks)
 		p.children(n, in)
+		for i := from + 1; i < len(p.blocks); i++ { // the bar goes on
+			p.blocks[i].joined = max(p.blocks[i].joined, in.quote)
+		}
 		return
 	case *ast.List:
 		p.list(n, in)
@@ -254,7 +265,50 @@ func (p *blockParser) add(n ast.Node, in block) {
 	if in.kind == paragraphBlock && len(in.spans) == 0 && in.marker == "" {
 		return
 	}
-	p.blocks = append(p.blocks, in)
+	p.append(in)
+}
+
+// What a block holds at most. A longer one is cut, so that only the part in sight has to be laid out.
+const (
+	longestBlock = 12_000 // bytes
+	longestTable = 1000   // rows
+)
+
+// append adds a block, in pieces if it is a very long one.
+func (p *blockParser) append(b block) {
+	for b.kind == tableBlock && len(b.rows) > longestTable {
+		part := b
+		part.rows = b.rows[:longestTable]
+		p.blocks = append(p.blocks, part)
+		b.rows, b.more = b.rows[longestTable:], true
+	}
+	for b.kind == paragraphBlock && spansLength(b.spans) > longestBlock {
+		part := b
+		part.spans, b.spans = cutSpans(b.spans, longestBlock)
+		p.blocks = append(p.blocks, part)
+		b.marker, b.more = "", true
+	}
+	p.blocks = append(p.blocks, b)
+}
+
+// cutSpans parts spans at a space near a number of bytes, or there.
+func cutSpans(spans []span, at int) (head, tail []span) {
+	for i := range spans {
+		n := len(spans[i].text)
+		if at >= n {
+			at -= n
+			continue
+		}
+		text := spans[i].text
+		cut := strings.LastIndexAny(text[:at], " \n") + 1
+		if cut == 0 {
+			cut = runeStart(text, at)
+		}
+		a, b := spans[i], spans[i]
+		a.text, b.text = text[:cut], text[cut:]
+		return append(slices.Clone(spans[:i]), a), append([]span{b}, spans[i+1:]...)
+	}
+	return spans, nil
 }
 
 func (p *blockParser) list(n *ast.List, in block) {
@@ -272,10 +326,10 @@ func (p *blockParser) list(n *ast.List, in block) {
 		first := item.FirstChild()
 		switch first.(type) {
 		case nil: // an item that has just begun
-			p.blocks = append(p.blocks, one)
+			p.append(one)
 			continue
 		case *ast.List, *ast.Blockquote, *ast.FencedCodeBlock, *ast.CodeBlock, *east.Table, *ast.ThematicBreak:
-			p.blocks = append(p.blocks, one) // its marker on a line of its own
+			p.append(one) // its marker on a line of its own
 			one.marker = ""
 		}
 		p.children(item, one)
@@ -304,16 +358,17 @@ func (p *blockParser) lines(n ast.Node) string {
 }
 
 func (p *blockParser) inline(n ast.Node) []span {
-	var out []span
+	var out spanList
 	p.spans(n, span{}, &out)
-	for i := range out {
-		out[i].text = footnotes(out[i])
+	out.end()
+	for i := range out.spans {
+		out.spans[i].text = footnotes(out.spans[i])
 	}
-	return out
+	return out.spans
 }
 
 // spans adds the text below n. Neighbours of one style become one span.
-func (p *blockParser) spans(n ast.Node, style span, out *[]span) {
+func (p *blockParser) spans(n ast.Node, style span, out *spanList) {
 	for c := n.FirstChild(); c != nil; c = c.NextSibling() {
 		s := style
 		switch c := c.(type) {
@@ -366,7 +421,7 @@ func (p *blockParser) spans(n ast.Node, style span, out *[]span) {
 			p.spans(c, s, out)
 			continue
 		}
-		appendSpan(out, s)
+		out.add(s)
 	}
 }
 
@@ -383,20 +438,35 @@ func softBreak(before string, c *ast.Text, source []byte) string {
 	return " "
 }
 
-func appendSpan(out *[]span, s span) {
+// spanList puts neighbours of one style together.
+type spanList struct {
+	spans []span
+	style span // of what is being put together
+	text  strings.Builder
+}
+
+func (l *spanList) add(s span) {
 	if s.text == "" {
 		return
 	}
-	if n := len(*out); n > 0 {
-		last := (*out)[n-1]
-		last.text = s.text
-		if last == s {
-			(*out)[n-1].text += s.text
-			return
-		}
+	text := s.text
+	if s.text = ""; s != l.style {
+		l.end()
+		l.style = s
 	}
-	*out = append(*out, s)
+	l.text.WriteString(text)
 }
+
+func (l *spanList) end() {
+	if l.text.Len() > 0 {
+		s := l.style
+		s.text = l.text.String()
+		l.spans = append(l.spans, s)
+		l.text.Reset()
+	}
+}
+
+func (l *spanList) len() int { return len(l.spans) + l.text.Len() }
 
 func (p *blockParser) address(c *ast.AutoLink) string {
 	address := string(c.URL(p.source))
@@ -410,26 +480,26 @@ func (p *blockParser) address(c *ast.AutoLink) string {
 }
 
 // link shows a link's text; where the address is not one that can be opened, the address too.
-func (p *blockParser) link(c *ast.Link, s span, out *[]span) {
+func (p *blockParser) link(c *ast.Link, s span, out *spanList) {
 	address := string(c.Destination)
 	if mayOpen(address) {
 		s.link = address
 	}
-	before := len(*out)
+	before := out.len()
 	p.spans(c, s, out)
-	if len(*out) == before && s.link != "" { // a link without a text
+	if out.len() == before && s.link != "" { // a link without a text
 		s.text = address
-		appendSpan(out, s)
+		out.add(s)
 		return
 	}
 	if s.link == "" && address != "" {
 		s.text = " (" + address + ")"
-		appendSpan(out, s)
+		out.add(s)
 	}
 }
 
 // image shows what a picture is said to show, and where it is. It is never loaded.
-func (p *blockParser) image(c *ast.Image, s span, out *[]span) {
+func (p *blockParser) image(c *ast.Image, s span, out *spanList) {
 	italic := s
 	italic.italic = true
 	p.spans(c, italic, out)
@@ -441,14 +511,14 @@ func (p *blockParser) image(c *ast.Image, s span, out *[]span) {
 	if c.FirstChild() == nil {
 		s.text = "("
 	}
-	appendSpan(out, s)
+	out.add(s)
 	link := s
 	if link.text = address; mayOpen(address) {
 		link.link = address
 	}
-	appendSpan(out, link)
+	out.add(link)
 	s.text = ")"
-	appendSpan(out, s)
+	out.add(s)
 }
 
 // footnotes shows the numbers of footnotes raised.
@@ -490,16 +560,16 @@ func excessive(source string) bool {
 	if len(source) > maxMarkdown {
 		return true
 	}
-	marks, lineMarks := 0, 0
+	marks, lines, lineMarks, indent := 0, 0, 0, 0
 	leading := true
 	for i := 0; i < len(source); i++ {
 		switch c := source[i]; c {
 		case '\n':
-			if i+1 < len(source) && source[i+1] == '\n' {
-				marks = 0
+			if lines++; i+1 < len(source) && source[i+1] == '\n' {
+				marks, lines = 0, 0
 			}
-			lineMarks, leading = 0, true
-		case '[', '<', '*', '_', '~', '`', '!', '$', '\\':
+			lineMarks, indent, leading = 0, 0, true
+		case '[', '<', '*', '_', '~', '`', '!', '$', '\\', '|':
 			marks++
 			leading = leading && c == '*'
 			if c == '*' && leading {
@@ -508,12 +578,21 @@ func excessive(source string) bool {
 		case '>', '-', '+':
 			if leading {
 				lineMarks++
+				if indent > maxNesting {
+					return true
+				}
 			}
-		case ' ', '\t', '.', '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
+		case ' ', '\t':
+			indent++
+		case '.', ')':
+			if leading {
+				lineMarks++
+			}
+		case '0', '1', '2', '3', '4', '5', '6', '7', '8', '9':
 		default:
 			leading = false
 		}
-		if lineMarks > maxNesting || marks > maxMarks {
+		if lineMarks > maxNesting || marks > maxMarks || lines > 5*maxMarks {
 			return true
 		}
 	}

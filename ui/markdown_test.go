@@ -30,6 +30,9 @@ func describe(blocks []block) string {
 		if bl.depth > 0 || bl.quote > 0 {
 			fmt.Fprintf(&b, "[%s%d>%d]", bl.marker, bl.depth, bl.quote)
 		}
+		if bl.joined > 0 || bl.more {
+			fmt.Fprintf(&b, "+%d", bl.joined)
+		}
 		b.WriteByte(' ')
 		text(bl.spans)
 		for _, row := range bl.rows {
@@ -56,7 +59,7 @@ func TestParseMarkdown(t *testing.T) {
 		"7) a":                               "p0[7)1>0] \"a\"\n",
 		"- [ ] a\n- [x] **b**":               "p0[☐1>0] \"a\"\np0[☑1>0] *\"b\"\n",
 		"- ```\n  x\n  ```":                  "p0[•1>0] \ncode0[1>0] `\"x\"\n",
-		"> q\n> r\n>> s":                     "p0[0>1] \"q r\"\np0[0>2] \"s\"\n",
+		"> q\n> r\n>> s":                     "p0[0>1] \"q r\"\np0[0>2]+1 \"s\"\n",
 		"```go\nx := 1\n\ny":                 "code0 `\"x := 1\\n\\ny\"\n",
 		"| a | b |\n|---|---:|\n| c | `d` |": "table0 |\"a\"|\"b\";|\"c\"|`\"d\";\n",
 		"[x](https://e.org) <b>y</b>":        "p0 @\"x\"\" <b>y</b>\"\n",
@@ -70,15 +73,16 @@ func TestParseMarkdown(t *testing.T) {
 		"so[^1] it is[^12]\n\n[^1]: a book":  "p0 \"so¹ it is¹²\"\np0 \"¹ a book\"\n",
 		"$a_1$ and \\(b^2\\)":                "p0 \"a₁ and b²\"\n",
 		"$$\nx_1 * y_1\n$$\nso":              "maths0 \"x₁ ∗ y₁\"\np0 \"so\"\n",
-		"\\[ a = b \\]":                      "maths0 \"a = b\"\n",
-		"it costs $5 and $10, or $5-$10":     "p0 \"it costs $5 and $10, or $5-$10\"\n",
-		"echo $HOME/bin:$PATH or 5$ or 6$":   "p0 \"echo $HOME/bin:$PATH or 5$ or 6$\"\n",
-		"`$x_1$`":                            "p0 `\"$x_1$\"\n",
-		"---":                                "rule0 \n",
-		"-":                                  "p0[•1>0] \n",
-		"":                                   "",
-		"**open":                             "p0 \"**open\"\n",
-		"[a]\n\n[a]: https://e.org":          "p0 @\"a\"\n",
+		"$$\\begin{cases} 1 & x \\\\ 2 & y \\end{cases}$$": "maths0 \"{ 1 x; 2 y }\"\n",
+		"\\[ a = b \\]":                    "maths0 \"a = b\"\n",
+		"it costs $5 and $10, or $5-$10":   "p0 \"it costs $5 and $10, or $5-$10\"\n",
+		"echo $HOME/bin:$PATH or 5$ or 6$": "p0 \"echo $HOME/bin:$PATH or 5$ or 6$\"\n",
+		"`$x_1$`":                          "p0 `\"$x_1$\"\n",
+		"---":                              "rule0 \n",
+		"-":                                "p0[•1>0] \n",
+		"":                                 "",
+		"**open":                           "p0 \"**open\"\n",
+		"[a]\n\n[a]: https://e.org":        "p0 @\"a\"\n",
 	} {
 		if got := describe(parseMarkdown(source)); got != want {
 			t.Errorf("%q:\n%s\nwant\n%s", source, got, want)

@@ -375,7 +375,9 @@ func (p *texReader) layout(name string, out *strings.Builder, depth int) string 
 	case "mathbb":
 		return letters(p.argument(depth), blackboard)
 	case "begin":
-		p.raw()
+		if env := strings.TrimSuffix(p.raw(), "*"); env == "cases" || strings.HasSuffix(env, "matrix") || env == "array" {
+			return p.rows(env, depth)
+		}
 		if p.take("{") { // the columns of an array
 			p.until("}", depth+1)
 		}
@@ -387,6 +389,35 @@ func (p *texReader) layout(name string, out *strings.Builder, depth int) string 
 		return " (" + p.raw() + ")"
 	}
 	return `\` + name + p.keptGroup(depth)
+}
+
+// rows writes cases and matrices on one line.
+func (p *texReader) rows(env string, depth int) string {
+	if env == "array" && p.take("{") { // how its columns stand
+		p.until("}", texDepth)
+	}
+	if depth > texDepth {
+		return ""
+	}
+	body := strings.Split(p.until(`\end{`+env+"}", depth+1), "\n")
+	var rows []string
+	for _, r := range body {
+		if r = strings.Join(strings.Fields(r), " "); r != "" {
+			rows = append(rows, r)
+		}
+	}
+	open, end := "[", "]"
+	switch env {
+	case "cases":
+		open, end = "{ ", " }"
+	case "vmatrix":
+		open, end = "|", "|"
+	case "matrix", "smallmatrix", "array":
+		open, end = "", ""
+	case "pmatrix":
+		open, end = "(", ")"
+	}
+	return open + strings.Join(rows, "; ") + end
 }
 
 // wrapper takes commands that change how something looks, which text does not show.

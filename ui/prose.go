@@ -26,6 +26,7 @@ type still struct {
 	doc    document
 	boxes  []*box
 	width  float32 // of the layout, 0 before the first
+	factor float32 // of text, likewise
 	height float32
 
 	part      bool    // only a part of it is ever in sight
@@ -57,6 +58,7 @@ type box struct {
 	gap  float32 // above it
 
 	face    face
+	factor  float32 // of text, at the layout
 	lines   []line
 	shapes  []shape
 	code    *code
@@ -125,7 +127,7 @@ func (p *still) setText(source string) bool {
 		}
 		b := &box{b: blocks[i], text: blocks[i].text()}
 		if i < len(old) && p.width > 0 && old[i].b.kind == b.b.kind {
-			b.h = old[i].h
+			b.h = old[i].h // about
 			if p.inSight(old[i]) || b.b.kind == codeBlock {
 				b.lay(p, old[i])
 			}
@@ -157,8 +159,8 @@ func (p *still) naturalWidth() float32 {
 
 // heightFor lays the text out for a width and returns what it takes.
 func (p *still) heightFor(width float32) float32 {
-	if width != p.width {
-		p.width = width
+	if width != p.width || p.factor != textFactor {
+		p.width, p.factor = width, textFactor
 		for _, b := range p.boxes {
 			b.hide()
 			b.laid = false
@@ -222,22 +224,24 @@ func (p *still) layout() {
 
 // estimate is about the height that a box will take.
 func (p *still) estimate(b *box) float32 {
-	line := p.face.size * 1.6
+	line := scaled(p.face.size) * 1.6
 	switch b.b.kind {
 	case ruleBlock:
 		return 13
 	case codeBlock:
-		return codeHead + 2*codePadY + 21*float32(1+strings.Count(b.text, "\n"))
+		return scaled(codeHead) + 2*codePadY + scaled(21)*float32(1+strings.Count(b.text, "\n"))
 	case tableBlock:
-		return 33 * float32(len(b.b.rows))
+		return scaled(33) * float32(len(b.b.rows))
 	}
-	perLine := max((p.width-b.indent())/(p.face.size*0.52), 1)
+	perLine := max((p.width-b.indent())/(scaled(p.face.size)*0.52), 1)
 	return line * float32(1+int(float32(len(b.text))/perLine)+strings.Count(b.text, "\n"))
 }
 
 // gap is the space above a block.
 func (b *block) gap() float32 {
 	switch {
+	case b.more:
+		return 0
 	case b.tight:
 		return 3
 	case b.kind == headingBlock && b.level <= 2:
@@ -260,7 +264,7 @@ func (b *box) indent() float32 {
 // lay lays out the box. old is what stood in its place before the text grew, or nil.
 func (b *box) lay(p *still, old *box) {
 	f, width := p.face, p.width
-	b.lines, b.shapes, b.laid, b.h, b.face = nil, nil, true, 0, f
+	b.lines, b.shapes, b.laid, b.h, b.face, b.factor = nil, nil, true, 0, f, textFactor
 	pane := b.pane
 	b.pane = nil
 	if pane == nil && old != nil {
@@ -290,10 +294,12 @@ func (b *box) lay(p *still, old *box) {
 		b.layMarker(x, f)
 		b.h = b.layText(b.b.spans, x, 0, width-x, f, b.b.lead())
 	}
-	if b.b.quote > 0 {
-		for q := range b.b.quote {
-			b.panel(colorEdge, "", 1.5, float32(b.b.depth)*listIndent+2+float32(q)*quoteIndent, 0, 3, b.h)
+	for q, depth := range b.b.bars {
+		top := float32(0)
+		if q < b.b.joined {
+			top = -b.b.gap()
 		}
+		b.panel(colorEdge, "", 1.5, float32(depth-'0')*listIndent+2+float32(q)*quoteIndent, top, 3, b.h-top)
 	}
 	if b.pane != nil && pane != nil {
 		b.pane.takeOver(pane)
@@ -556,10 +562,10 @@ func (r *run) paint() color.Color {
 
 // showHead shows the language of a box of code, and its button.
 func (p *still) showHead(b *box) {
-	if b.lang == nil {
+	if b.lang == nil || b.lang.draw.TextSize != scaled(textSmall) {
 		b.lang = newLabel("", textSmall, colorMuted)
 	}
-	x, width := b.indent(), max(p.width, b.indent()+40)
+	x, width, head := b.indent(), max(p.width, b.indent()+40), scaled(codeHead)
 	right := width - gap1
 	if p.hands != nil && p.hands.copyText != nil {
 		if b.copyBtn == nil {
@@ -569,15 +575,15 @@ func (p *still) showHead(b *box) {
 		b.copyBtn.onTap = func() { p.hands.copyText(b.text) }
 		m := b.copyBtn.measure()
 		right -= m.Width
-		if at := fyne.NewPos(right, b.y+(codeHead-m.Height)/2); b.copyBtn.Position() != at || b.copyBtn.Size() != m {
+		if at := fyne.NewPos(right, b.y+(head-m.Height)/2); b.copyBtn.Position() != at || b.copyBtn.Size() != m {
 			place(b.copyBtn, at.X, at.Y, m.Width, m.Height)
 		}
 		p.objects = append(p.objects, b.copyBtn)
 	}
 	b.lang.text = b.code.name
-	b.lang.draw.Text = ellipsis(b.code.name, right-x-codePadX, textSmall, fyne.TextStyle{})
+	b.lang.draw.Text = ellipsis(b.code.name, right-x-codePadX, b.lang.draw.TextSize, fyne.TextStyle{})
 	if at := fyne.NewPos(x+codePadX, b.y); b.lang.draw.Position() != at {
-		place(b.lang.draw, at.X, at.Y, right-x-codePadX, codeHead)
+		place(b.lang.draw, at.X, at.Y, right-x-codePadX, head)
 	}
 	p.objects = append(p.objects, b.lang.draw)
 }

@@ -186,8 +186,11 @@ func (p *still) selection() (from, to mark, some bool) {
 
 // separator is what stands between a block's text and the one before it when they are copied.
 func (b *block) separator() string {
-	if b.tight {
+	switch {
+	case b.more && b.kind == tableBlock, b.tight && !b.more:
 		return "\n"
+	case b.more:
+		return ""
 	}
 	return "\n\n"
 }

@@ -23,7 +23,7 @@ type tableRow struct {
 
 const (
 	cellPadX, cellPadY float32 = 12, 6
-	narrowest          float32 = 96 // a column is not made narrower than this to save the table from sliding
+	narrowest          float32 = 160 // a column is not made narrower than this to save the table from sliding
 )
 
 // layTable lays out a table. Columns take what they need; where that is too much the wide ones wrap, and where even
@@ -31,7 +31,7 @@ const (
 func (b *box) layTable(x, width float32, f face, old *box) {
 	f.size *= 13 / textBody
 	var was *table
-	if old != nil && old.table != nil && old.table.face == f && old.laid && old.indent() == x {
+	if old != nil && old.table != nil && old.table.face == f && old.laid && old.factor == textFactor && old.indent() == x {
 		was = old.table
 	}
 	t := &table{face: f}
@@ -41,7 +41,7 @@ func (b *box) layTable(x, width float32, f face, old *box) {
 			continue
 		}
 		row := tableRow{cells: cells}
-		row.measure(t.rowFace(i))
+		row.measure(b.rowFace(t, i))
 		t.rows = append(t.rows, row)
 	}
 	t.share(width - x - 1)
@@ -57,9 +57,9 @@ func (b *box) layTable(x, width float32, f face, old *box) {
 	for i := range t.rows {
 		r := &t.rows[i]
 		if was == nil || i >= len(was.rows) || r.lines == nil {
-			r.lay(t, b.b.align, t.rowFace(i), x)
+			r.lay(t, b.b.align, b.rowFace(t, i), x)
 		}
-		if i == 0 {
+		if i == 0 && !b.b.more {
 			b.shapes = append(b.shapes, shape{fill: colorRaised, x: x, y: y, w: total, h: r.h, slides: true})
 		}
 		first := len(b.lines)
@@ -109,9 +109,9 @@ func sameWidths(a, b []float32) bool {
 	return true
 }
 
-func (t *table) rowFace(i int) face {
+func (b *box) rowFace(t *table, i int) face {
 	f := t.face
-	f.bold = i == 0
+	f.bold = i == 0 && !b.b.more
 	return f
 }
 

@@ -29,6 +29,7 @@ type transcript struct {
 	following bool
 	adjusting bool // the code moves the scroll, not the person
 	arranging bool
+	factor    float32 // of text, that the heights are for
 
 	scroll *container.Scroll
 	column *turnColumn
@@ -162,19 +163,19 @@ func (t *transcript) atEnd() bool {
 
 // estimate is about the height of a turn that was never shown.
 func (t *transcript) estimate(turn *Turn) float32 {
-	perLine := max(t.colWidth/7.4, 10)
+	perLine := max(t.colWidth/scaled(7.4), 10)
 	lines := func(text string) float32 { return float32(len(text))/perLine + 1 }
-	h := float32(70)
+	h := scaled(70)
 	if n := len(turn.Images); n == 1 {
 		h += fitted(turn.Images[0], fyne.NewSize(320, 220)).Height + gap2
 	} else if n > 1 {
 		h += 128 * float32(math.Ceil(float64(n)/3))
 	}
 	if turn.Question != "" {
-		h += 20*lines(turn.Question) + 16
+		h += scaled(20)*lines(turn.Question) + 16
 	}
 	if turn.Answer != "" {
-		h += 24 * lines(turn.Answer)
+		h += scaled(24) * lines(turn.Answer)
 	}
 	if turn.Thinking != "" {
 		h += 30
@@ -187,6 +188,12 @@ func (t *transcript) estimate(turn *Turn) float32 {
 
 // place puts every turn below the one before.
 func (t *transcript) place() {
+	if t.factor != textFactor {
+		t.factor = textFactor
+		for _, s := range t.turns {
+			s.width = 0
+		}
+	}
 	y := gap5
 	for i, s := range t.turns {
 		if i > 0 {
@@ -392,9 +399,11 @@ func contains(list []fyne.CanvasObject, o fyne.CanvasObject) bool {
 func (t *transcript) restyle() {
 	for _, s := range t.turns {
 		if s.view != nil {
+			s.view.width = 0 // the text's size may have changed too
 			s.view.restyle()
 		}
 	}
+	t.arrange()
 }
 
 // reveal scrolls so that something of a turn's widget is in sight, for the keyboard.

@@ -452,9 +452,9 @@ func (v *turnView) arrange(width float32, move bool) float32 {
 	if v.turn.State != TurnWaiting || v.turn.Answer != "" {
 		y += gap2
 		if move {
-			v.name.place(0, y, width, 22)
+			v.name.place(0, y, width, scaled(22))
 		}
-		y += 24
+		y += scaled(22) + 2
 	}
 	y = v.placeThinking(width, y, move)
 	y = v.placeNotices(width, y, move)
@@ -583,15 +583,15 @@ func (v *turnView) placePhase(width, y float32, move bool) float32 {
 	if v.turn.State == TurnWaiting {
 		y += gap1
 		if w := v.phase.size().Width; move {
-			v.phase.place(width-w, y, w+1, 20)
+			v.phase.place(width-w, y, w+1, scaled(20))
 		}
 		return y + 20
 	}
 	if move {
-		v.phase.place(0, y, width, 20)
-		place(v.bar, 0, y+24, min(width, 260), 4)
+		v.phase.place(0, y, width, scaled(20))
+		place(v.bar, 0, y+scaled(20)+4, min(width, 260), 4)
 	}
-	y += 22
+	y += scaled(20) + 2
 	if v.turn.State == TurnWorking {
 		y += 12
 	}
@@ -612,7 +612,7 @@ func (v *turnView) placeFigures(width, y float32, move bool) float32 {
 	for _, o := range row {
 		buttons += rowSize(o).Width + 2
 	}
-	const high = 24
+	high := v.copyBtn.measure().Height
 	x := float32(0)
 	if v.figures.source != "" {
 		w, top := v.figures.naturalWidth()+1, y
@@ -655,7 +655,7 @@ func rowSize(o fyne.CanvasObject) fyne.Size {
 		return b.measure()
 	}
 	t := o.(*canvas.Text)
-	return fyne.NewSize(fyne.MeasureText(t.Text, t.TextSize, t.TextStyle).Width, 24)
+	return fyne.NewSize(fyne.MeasureText(t.Text, t.TextSize, t.TextStyle).Width, scaled(24))
 }
 
 // row are the buttons below the answer, in order.
