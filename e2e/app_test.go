@@ -440,9 +440,16 @@ func parent(pid int) int {
 // alive reports whether a process has not ended.
 func alive(pid int) bool { return parent(pid) != 0 }
 
+// middle of the conversation, which is at the right of the sidebar.
+func (g *galago) middle() (x, y int) {
+	const sidebar = 264
+	x, y = g.window.Center()
+	return x + sidebar/2, y
+}
+
 // send presses the button at the right end of the composer, which is 720 wide and in the middle above the gauge.
 func (g *galago) send() {
-	x, _ := g.window.Center()
+	x, _ := g.middle()
 	g.screen.Click(x+318, g.window.Rect.Max.Y-97)
 }
 

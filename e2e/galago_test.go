@@ -261,7 +261,7 @@ func TestSampleIsOneClickAway(t *testing.T) {
 	g := start(t, options{})
 	g.shot("first-start")
 	from := g.now()
-	g.screen.Click(g.window.Center()) // the second of three cards
+	g.screen.Click(g.middle()) // the second of three cards
 	g.wait("the sample is in the composer", from, func(e event) bool {
 		return e.Event == "attachments" && len(e.Items) == 1 && e.Items[0].Info != ""
 	})

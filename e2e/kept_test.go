@@ -199,3 +199,49 @@ func TestCrashIsReportedWithoutWhatWasAsked(t *testing.T) {
 		}
 	}
 }
+
+// What was asked in an earlier session is found again, as it is typed, and opened.
+func TestSearchFindsAnEarlierConversation(t *testing.T) {
+	g := start(t, options{slow: true})
+	g.answered(g.ask("Where is the blue mug?"))
+	g.do(g.screen.Key('n', desktop.Control))
+	g.answered(g.ask("How many plates are there?"))
+	g.do(g.screen.Key(desktop.F4, desktop.Alt))
+	g.left()
+
+	g = g.again()
+	g.until("a window opens", g.opened)
+	listed := g.wait("both are in the sidebar", 0, func(e event) bool { return e.Event == "conversations" && len(e.Items) == 2 })
+	if listed.Items[0].Name != "How many plates are there?" || listed.Items[1].Name != "Where is the blue mug?" {
+		t.Errorf("the sidebar lists %+v", listed.Items)
+	}
+	g.loaded()
+	g.until("it has the keyboard", func() bool { return g.screen.Active() == g.window.ID })
+	g.do(g.screen.Key('f', desktop.Control))
+	g.do(g.screen.Type("blue mu"))
+	g.wait("it is found", 0, func(e event) bool {
+		return e.Event == "hits" && e.Text == "blue mu" && len(e.Items) == 1 && e.Items[0].Name == "Where is the blue mug?"
+	})
+	g.shot("search")
+	from := g.now()
+	g.do(g.screen.Key(desktop.Return))
+	g.wait("it is open", from, func(e event) bool {
+		return e.Event == "turns" && len(e.Items) == 1 && e.Items[0].Answer == answerOf("Where is the blue mug?")
+	})
+	g.shot("found")
+}
+
+// A picture that another program has copied is pasted as one that was dropped.
+func TestPictureIsPasted(t *testing.T) {
+	g := start(t, options{slow: true})
+	data, err := os.ReadFile(save(t, "circle.png", circle(red)))
+	g.do(err)
+	g.do(g.screen.Copy("image/png", data))
+	g.until("it has the keyboard", func() bool { return g.screen.Active() == g.window.ID })
+	g.do(g.screen.Key('v', desktop.Control))
+	g.wait("the picture is in the composer", 0, func(e event) bool {
+		return e.Event == "attachments" && len(e.Items) == 1 && says(e.Items[0].Info, "256")
+	})
+	g.wantSlow(g.ask("what is this?"))
+	g.shot("pasted")
+}

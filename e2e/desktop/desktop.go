@@ -40,6 +40,7 @@ type Desktop struct {
 	screen *xproto.ScreenInfo
 	keys   map[xproto.Keysym]key
 	progs  []*exec.Cmd
+	copies []*xgb.Conn  // of those that hold the clipboard
 	log    bytes.Buffer // of Xvfb; complete once it has ended
 }
 
@@ -151,6 +152,9 @@ func (d *Desktop) run(cmd *exec.Cmd) error {
 
 // Close ends the display and every program on it loses it.
 func (d *Desktop) Close() {
+	for _, c := range d.copies {
+		c.Close()
+	}
 	if d.conn != nil {
 		d.conn.Close()
 	}
