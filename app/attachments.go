@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"galago/assets/words"
 	"galago/inference"
 	"galago/inference/plan"
 	"galago/inference/protocol"
@@ -82,7 +83,7 @@ func decode(free slots, name string, data []byte) (d decoded) {
 			d.err = err
 			return
 		}
-		d = decoded{picture: p, data: data, thumb: p.Thumbnail(composerThumb, composerThumb), large: p.Thumbnail(turnThumb, turnThumb)}
+		d = decodedOf(p, data)
 	})
 	return d
 }
@@ -98,11 +99,32 @@ type attachment struct {
 	thumb   image.Image     // for the composer
 	large   image.Image     // for the transcript
 	err     error
+
+	whole  *decoded        // what it is a region of; nil: it is all of the file
+	region image.Rectangle // of whole, in the file's pixels
+	cut    int             // counts the regions, so that one that comes late is known as such
+}
+
+// decoded is what was read.
+func (a *attachment) decoded() decoded {
+	return decoded{picture: a.picture, data: a.data, thumb: a.thumb, large: a.large, err: a.err}
+}
+
+// take shows what was read, or why nothing was.
+func (a *attachment) take(d decoded) {
+	a.picture, a.data, a.large, a.err = d.picture, d.data, d.large, d.err
+	if d.thumb != nil {
+		a.thumb = d.thumb
+	}
 }
 
 // Attach adds files to the composer. They are read at once: what happens to a file later does not matter. Models among
 // them are opened instead.
 func (c *Controller) Attach(paths []string) {
+	paths, addresses := splitAddresses(paths)
+	if len(addresses) > 0 {
+		c.view.Notify(words.T("Galago takes files only and fetches nothing from the internet. Save the picture first, then drop the file."))
+	}
 	paths, models := splitModels(paths)
 	if len(models) > 0 {
 		c.OpenModel(models[0], append(models, "")[1])
@@ -119,6 +141,22 @@ func (c *Controller) Attach(paths []string) {
 		c.attach(filepath.Base(path), func() ([]byte, error) { return vision.ReadFile(path) })
 	}
 	c.showAttachments()
+}
+
+// splitAddresses parts what a browser gives when a picture of a page is dragged from what lies on this machine.
+func splitAddresses(paths []string) (files, addresses []string) {
+	for _, path := range paths {
+		scheme, _, _ := strings.Cut(strings.TrimLeft(path, "/\\"), ":")
+		switch strings.ToLower(scheme) {
+		case "http", "https", "ftp", "data", "blob":
+			if !filepath.IsAbs(path) || strings.Contains(path, "://") {
+				addresses = append(addresses, path)
+				continue
+			}
+		}
+		files = append(files, path)
+	}
+	return files, addresses
 }
 
 // splitModels parts files that are called models from the others.
@@ -155,7 +193,7 @@ func (c *Controller) attach(name string, read func() ([]byte, error)) *attachmen
 			d = decode(decoding, name, data)
 		}
 		c.do(func() {
-			a.picture, a.data, a.thumb, a.large, a.err = d.picture, d.data, d.thumb, d.large, d.err
+			a.take(d)
 			c.attachmentRead()
 		})
 	}()
@@ -285,7 +323,10 @@ func (c *Controller) seeing() inference.Status {
 func (c *Controller) info(a *attachment) string {
 	p := a.picture
 	s := fmt.Sprintf("%d × %d", p.Width, p.Height)
-	grid := inference.DetailGrid(c.seeing().Loaded.Vision, c.status.Model, a.detail)
+	if a.whole != nil {
+		s = words.T("region %d × %d of %d × %d", p.Width, p.Height, a.whole.picture.Width, a.whole.picture.Height)
+	}
+	grid := c.grid(a.detail)
 	if grid.Factor > 0 {
 		w, h := grid.Size(p.Width, p.Height)
 		s += fmt.Sprintf(" → %d × %d · %s tokens", w, h, thousands(grid.Tokens(p.Width, p.Height)))

@@ -59,6 +59,7 @@ type Controller struct {
 	galleryLoads loader[*chat.Turn]
 	sideLoads    loader[int64]
 
+	desk        desk // what the desktop is asked for
 	attachments []*attachment
 	text        string // what the composer holds
 	sending     string // question that waits for its pictures to be read; empty for none
@@ -97,7 +98,7 @@ func NewController(p Params) *Controller {
 	c := &Controller{
 		do: p.Do, client: p.Client, copy: p.Copy, settingsPath: p.SettingsPath, preferences: preferences{dataFolder: p.DataFolder}, openStore: p.OpenStore,
 		talk: newTalk(), drafts: map[int64]draft{}, now: time.Now,
-		settings: defaultSettings(), samples: assets.Samples(),
+		settings: defaultSettings(), samples: assets.Samples(), desk: newDesk(),
 		album:      recent[[32]byte, *vision.Picture]{room: albumRoom, size: pictureSize},
 		sideThumbs: recent[store.Hash, image.Image]{room: sideThumbs, size: func(image.Image) int { return 1 }},
 	}
@@ -155,6 +156,11 @@ func (c *Controller) Actions() ui.Actions {
 		Thumbs:                c.Thumbs,
 		Sidebar:               c.Sidebar,
 
+		ChoosePictures: c.ChoosePictures,
+		HasScreenshot:  c.HasScreenshot,
+		Screenshot:     c.Screenshot,
+		Folder:         c.Folder,
+		Preview:        c.Preview,
 		Paste:          c.Paste,
 		OpenAttachment: c.OpenAttachment,
 		MoveAttachment: c.MoveAttachment,
@@ -169,6 +175,7 @@ func (c *Controller) Start(view ui.View) {
 	c.view.SetTurns(nil)
 	c.view.ShowSidebar(!c.settings.HideSidebar)
 	c.startJournal()
+	c.findDesk()
 	status := &latest[inference.Status]{do: c.do, handle: c.showStatus}
 	c.client.Watch(status.put)
 	c.client.Configure(c.settings.policy())

@@ -43,9 +43,13 @@ type Actions struct {
 	Sidebar               func(shown bool)              // it was shown or hidden; to be remembered
 
 	// Pictures.
-	Paste          func(text func())       // Ctrl+V: takes a picture from the clipboard, or calls text where there is none
-	Screenshot     func()                  // nil where the desktop offers none
-	OpenAttachment func(attachment uint64) // a thumbnail in the composer was clicked
+	ChoosePictures func(window string, own func())       // by the desktop's dialog, whose parent is window, or own where there is none
+	HasScreenshot  func() bool                           // asked when the menu opens; nil: Screenshot is there when it is not nil
+	Folder         func(path string, done func(Folder))  // lists a folder for the window's own dialog; empty: the one of last time
+	Preview        func(path string, done func(Preview)) // looks into a file for the window's own dialog
+	Paste          func(text func())                     // Ctrl+V: takes a picture from the clipboard, or calls text where there is none
+	Screenshot     func()                                // nil where the desktop offers none
+	OpenAttachment func(attachment uint64)               // a thumbnail in the composer was clicked
 	MoveAttachment func(attachment uint64, to int)
 	Detail         func(attachment uint64, detail string) // "low", "" (auto) or "high" was chosen on a thumbnail
 	Memory         func(what MemoryAction)                // an entry of the memory menu
@@ -179,6 +183,35 @@ type Sheet struct {
 	Crop   func(box image.Rectangle) // a region was chosen, in Image's pixels: to ask about
 	Whole  func()                    // takes the crop back
 	Region image.Rectangle           // chosen already; empty: none
+
+	Measure func(box image.Rectangle) string // what a region will be, such as "812 × 540 · 432 tokens"; nil: its size in Image's pixels
+}
+
+// Folder is a folder as the window's own dialog for files lists it.
+type Folder struct {
+	Path    string
+	Parent  string  // empty at the top
+	Entries []Entry // folders first, each by name; hidden ones are left out
+	Places  []Place // where to go from anywhere
+	Problem string  // why it cannot be listed; empty: it was
+}
+
+// Entry is a folder or file in a Folder.
+type Entry struct {
+	Name, Path string
+	Folder     bool
+	Size       string // such as "1.2 MB"
+	Date       string // such as "2024-03-01 14:05"
+}
+
+// Place is a folder that people look into often.
+type Place struct{ Name, Path string }
+
+// Preview is what the dialog shows of a file before it is chosen.
+type Preview struct {
+	Image   image.Image // nil: none
+	Info    string      // such as "4032 × 3024 · JPEG"
+	Problem string      // why it is no picture; empty: it is one
 }
 
 // Segment of the gauge.
