@@ -1,9 +1,9 @@
 package inference
 
 import (
-	"fmt"
 	"time"
 
+	"galago/assets/words"
 	"galago/inference/plan"
 	"galago/inference/protocol"
 	"galago/inference/vision"
@@ -119,7 +119,7 @@ func (st Status) refusal(r Request, e Estimate, least, largest int, d plan.Devic
 		return nil
 	}
 	if cells := st.Loaded.Context; cells > 0 && least >= cells {
-		why := errorf(protocol.CodeContextFull, opAsk, "%d tokens, pictures included; the context holds %d", e.PromptTokens, cells)
+		why := errorf(protocol.CodeContextFull, opAsk, "%s", words.T("%d tokens, pictures included; the context holds %d", e.PromptTokens, cells))
 		why.Choices = append(st.lessDetail(r, func(low Estimate) bool { return low.PromptTokens < cells }), st.moreContext(e.PromptTokens, d)...)
 		return why
 	}
@@ -164,9 +164,9 @@ func (st Status) lessDetail(r Request, helps func(Estimate) bool) []Choice {
 	if !smaller || !helps(st.Estimate(low, plan.Device{})) {
 		return nil
 	}
-	detail, label := DetailLow, "Use a smaller picture"
+	detail, label := DetailLow, words.T("Use a smaller picture")
 	if pictures > 1 {
-		label = "Use smaller pictures"
+		label = words.T("Use smaller pictures")
 	}
 	return []Choice{{Label: label, Detail: &detail}}
 }
@@ -186,5 +186,5 @@ func (st Status) moreContext(tokens int, d plan.Device) []Choice {
 		return nil
 	}
 	m := withSettings(st.Model, next)
-	return []Choice{{Label: fmt.Sprintf("Use a context of %d tokens", cells), Model: &m}}
+	return []Choice{{Label: words.T("Use a context of %d tokens", cells), Model: &m}}
 }

@@ -3,6 +3,7 @@ package inference
 import (
 	"path/filepath"
 
+	"galago/assets/words"
 	"galago/inference/gguf"
 	"galago/inference/plan"
 	"galago/inference/protocol"
@@ -43,11 +44,11 @@ func notAModel(f *gguf.File) string {
 	case k == gguf.KindModel, k == gguf.KindSplit && f.Uint("split.no") == 0:
 		return ""
 	case k == gguf.KindSplit:
-		return "is a later part of a model that is spread over several files. Choose the first part."
+		return words.T("is a later part of a model that is spread over several files. Choose the first part.")
 	case k == gguf.KindMMProj:
-		return "is a vision file, not a model. Choose the model's own GGUF file, and this one as its mmproj file."
+		return words.T("is a vision file, not a model. Choose the model's own GGUF file, and this one as its mmproj file.")
 	case k == gguf.KindLoRA:
-		return "is an adapter (LoRA), not a model. Choose the GGUF file of a whole model."
+		return words.T("is an adapter (LoRA), not a model. Choose the GGUF file of a whole model.")
 	}
-	return "holds no model that can answer. Choose the GGUF file of a language model."
+	return words.T("holds no model that can answer. Choose the GGUF file of a language model.")
 }

@@ -5,6 +5,7 @@ import (
 	"os"
 	"time"
 
+	"galago/assets/words"
 	"galago/inference/plan"
 	"galago/vram"
 )
@@ -85,9 +86,9 @@ func CardMemory(uuid string, pid int) (d plan.Device, used uint64, ok bool) {
 func systemMemory() plan.Device {
 	free := vram.Available()
 	if free == 0 {
-		return plan.Device{Name: "system memory"}
+		return plan.Device{Name: words.T("system memory")}
 	}
-	return plan.Device{Name: "system memory", Total: vram.System(), Free: free}
+	return plan.Device{Name: words.T("system memory"), Total: vram.System(), Free: free}
 }
 
 func residentOf(pid int) uint64 {

@@ -14,7 +14,7 @@ import (
 )
 
 func TestEveryCodeIsExplained(t *testing.T) {
-	for code, x := range explanations {
+	for code, x := range explanations() {
 		if x.Title == "" || x.Text == "" || x.Action == "" {
 			t.Errorf("%s: %+v", code, x)
 		}

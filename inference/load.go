@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"galago/assets/words"
 	"galago/inference/plan"
 	"galago/inference/protocol"
 	"galago/vram"
@@ -76,7 +77,7 @@ func (s *Service) look(m Model) (survey, *Error) {
 // withoutPictures is the way out when only the vision file is at fault.
 func withoutPictures(m Model) Choice {
 	m.MMProj = ""
-	return Choice{Label: "Open it without pictures", Model: &m}
+	return Choice{Label: words.T("Open it without pictures"), Model: &m}
 }
 
 // fileKey names a model's files as they are now, so that what was measured with others is not taken for theirs.
@@ -121,7 +122,7 @@ func (s *Service) place(h protocol.Hello, settings plan.Settings) plan.Device {
 	case s.survey.card.GPU():
 		return s.survey.card
 	}
-	return plan.Device{Name: "the graphics card", UUID: unknownCard}
+	return plan.Device{Name: words.T("the graphics card"), UUID: unknownCard}
 }
 
 // unknownCard stands for a card that the engine computes on and that nobody can ask how much memory it has.
@@ -207,13 +208,13 @@ func (s *Service) loadIfItFits(c *child) {
 	why.Choices = s.lighterModels(p.settings, p.device, p.known)
 	force := s.model
 	force.Force = true
-	why.Choices = append(why.Choices, Choice{Label: "Try all the same", Model: &force})
+	why.Choices = append(why.Choices, Choice{Label: words.T("Try all the same"), Model: &force})
 	s.stop(c, s.o.StopGrace)
 	s.fail(why)
 }
 
 func shortOf(need uint64, d plan.Device) string {
-	return fmt.Sprintf("It needs %s, and %s are free (%s).", bytesText(need), bytesText(d.Free), d.Name)
+	return words.T("It needs %s, and %s are free (%s).", bytesText(need), bytesText(d.Free), d.Name)
 }
 
 // bytesText is a size as a person reads it.
@@ -252,28 +253,28 @@ func withSettings(m Model, s plan.Settings) Model {
 func changeLabel(from, to plan.Settings) string {
 	var parts []string
 	if to.ImageMaxTokens != from.ImageMaxTokens {
-		parts = append(parts, fmt.Sprintf("pictures of at most %d tokens", to.ImageMaxTokens))
+		parts = append(parts, words.T("pictures of at most %d tokens", to.ImageMaxTokens))
 	}
 	if to.VisionCPU && !from.VisionCPU && to.GPULayers >= 0 {
-		parts = append(parts, "pictures read on the CPU")
+		parts = append(parts, words.T("pictures read on the CPU"))
 	}
 	if to.Context != from.Context {
-		parts = append(parts, fmt.Sprintf("a context of %d tokens", to.Context))
+		parts = append(parts, words.T("a context of %d tokens", to.Context))
 	}
 	if to.KVType != from.KVType {
-		parts = append(parts, "a compact cache ("+to.KVType+")")
+		parts = append(parts, words.T("a compact cache (%s)", to.KVType))
 	}
 	switch {
 	case to.GPULayers == from.GPULayers:
 	case to.GPULayers < 0:
-		parts = append(parts, "the CPU alone")
+		parts = append(parts, words.T("the CPU alone"))
 	default:
-		parts = append(parts, fmt.Sprintf("%d layers on the card", to.GPULayers))
+		parts = append(parts, words.T("%d layers on the card", to.GPULayers))
 	}
 	if len(parts) == 0 {
-		return "Use other settings"
+		return words.T("Use other settings")
 	}
-	return "Use " + strings.Join(parts, ", ")
+	return words.T("Use %s", strings.Join(parts, ", "))
 }
 
 func (s *Service) loadMessage() protocol.Load {

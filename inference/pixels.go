@@ -5,6 +5,7 @@ import (
 	"sync"
 	"weak"
 
+	"galago/assets/words"
 	"galago/inference/protocol"
 	"galago/inference/vision"
 )
@@ -47,7 +48,7 @@ func (p *pixelCache) prepare(ctx context.Context, messages []Message, grid func(
 			pixels := p.get(picture.Picture, grid(picture.Detail))
 			if total += len(pixels.RGB); total > protocol.MaxBlob {
 				return nil, nil, errorf(protocol.CodeContextFull, opPicture,
-					"the pictures take more than %d MiB together", protocol.MaxBlob>>20)
+					"%s", words.T("the pictures take more than %d MiB together", protocol.MaxBlob>>20))
 			}
 			images = append(images, protocol.Image{Width: pixels.Width, Height: pixels.Height, Hash: pixels.Hash})
 			blob = append(blob, pixels.RGB)

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"galago/assets/words"
 	"galago/inference/plan"
 	"galago/inference/protocol"
 	"galago/inference/vision"
@@ -251,7 +252,7 @@ func (s *Service) ask(t *task, ask protocol.Ask, blob [][]byte) {
 	}
 	if text > maxText {
 		s.run = nil
-		s.finish(t, Event{Kind: Failed, Err: errorf(protocol.CodeContextFull, opAsk, "%d bytes of text", text)})
+		s.finish(t, Event{Kind: Failed, Err: errorf(protocol.CodeContextFull, opAsk, "%s", words.T("%d bytes of text", text))})
 		return
 	}
 	t.sent = true

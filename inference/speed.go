@@ -1,10 +1,10 @@
 package inference
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
+	"galago/assets/words"
 	"galago/inference/protocol"
 )
 
@@ -87,7 +87,7 @@ func (m *measured) collapse(now rate, onCard bool) {
 		usual := similar[len(similar)/2]
 		switch {
 		case onCard && now.perSec < usual/4:
-			m.spill = fmt.Sprintf("Answers became slow (%.1f tokens a second instead of %.0f): the driver seems to keep part of "+
+			m.spill = words.T("Answers became slow (%.1f tokens a second instead of %.0f): the driver seems to keep part of "+
 				"the model in system memory. Close other programs that use the card, or choose lighter settings.", now.perSec, usual)
 			return // it must not become the usual
 		case now.perSec >= usual/2:
@@ -109,7 +109,7 @@ func (m *measured) spilled(held, grown uint64, exact bool) {
 		least = held - held/5
 	}
 	if held > enough && grown < least {
-		m.spill = fmt.Sprintf("The model holds %s, but only %s of that are on the card: the driver keeps the rest in system "+
+		m.spill = words.T("The model holds %s, but only %s of that are on the card: the driver keeps the rest in system "+
 			"memory, and answers are slow.", bytesText(held), bytesText(grown))
 	}
 }

@@ -2,7 +2,8 @@ package vram
 
 import (
 	"context"
-	"fmt"
+
+	"galago/assets/words"
 )
 
 // Card is one card's reading with the version of its driver.
@@ -45,7 +46,7 @@ func (s *session) Close() {
 }
 
 func (s *session) look(ctx context.Context, uuid string) (Card, error) {
-	limited, cancel := context.WithTimeoutCause(ctx, Patience, errSilent)
+	limited, cancel := context.WithTimeoutCause(ctx, Patience, errSilent())
 	defer cancel()
 	select {
 	case s.turn <- struct{}{}:
@@ -78,7 +79,7 @@ func find(src Source, uuid string) (Card, error) {
 		switch {
 		case uuid != "" && g.UUID != uuid:
 		case g.Total == 0:
-			return Card{}, missing(fmt.Sprintf("The memory of %s is not known. %s", g.Name, g.Note))
+			return Card{}, missing(words.T("The memory of %s is not known. %s", g.Name, g.Note))
 		default:
 			return Card{GPU: g, Driver: driver}, nil
 		}
@@ -86,6 +87,6 @@ func find(src Source, uuid string) (Card, error) {
 	if err != nil {
 		return Card{}, err
 	}
-	return Card{}, missing("The chosen graphics card is not in this machine any more, or its driver does not see it. " +
-		"Choose another one.")
+	return Card{}, missing(words.T("The chosen graphics card is not in this machine any more, or its driver does not see it. " +
+		"Choose another one."))
 }

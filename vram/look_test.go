@@ -48,7 +48,7 @@ func TestLookDoesNotWaitForADriverThatHangs(t *testing.T) {
 		s := newSession(src)
 		for range 20 {
 			start := time.Now()
-			if _, err := s.look(t.Context(), ""); err != errSilent || time.Since(start) != Patience {
+			if _, err := s.look(t.Context(), ""); err != errSilent() || time.Since(start) != Patience {
 				t.Fatalf("%v after %v", err, time.Since(start))
 			}
 		}

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/NVIDIA/go-nvml/pkg/nvml"
+
+	"galago/assets/words"
 )
 
 // OpenNVML loads libnvidia-ml.so.1 and starts NVML. Its error, and that of Read, is a sentence for people that says
@@ -42,14 +44,14 @@ func (s *nvmlSource) Read() (driver string, gpus []GPU, err error) {
 		if code != nvml.SUCCESS {
 			err = sentence(code)
 			if count > 1 {
-				err = missing(fmt.Sprintf("GPU %d cannot be read. %s", i, err))
+				err = missing(words.T("GPU %d cannot be read. %s", i, err))
 			}
 			continue
 		}
 		gpus = append(gpus, gpu)
 	}
 	if count == 0 {
-		err = errNoCard
+		err = errNoCard()
 	}
 	return driver, gpus, err
 }
@@ -104,16 +106,16 @@ func (s *nvmlSource) note(device nvml.Device, code nvml.Return) string {
 	switch code {
 	case nvml.SUCCESS:
 	case nvml.ERROR_NO_PERMISSION:
-		notes = append(notes, "This user may not read the card's memory. Ask the machine's administrator for access to it.")
+		notes = append(notes, words.T("This user may not read the card's memory. Ask the machine's administrator for access to it."))
 	case nvml.ERROR_NOT_SUPPORTED:
-		notes = append(notes, "This card does not tell how its memory is used.")
+		notes = append(notes, words.T("This card does not tell how its memory is used."))
 	default:
-		notes = append(notes, fmt.Sprintf("The card's memory cannot be read now (NVML error %d).", int(code)))
+		notes = append(notes, words.T("The card's memory cannot be read now (NVML error %d).", int(code)))
 	}
 	if s.has("nvmlDeviceGetMigMode") {
 		if mode, _, code := device.GetMigMode(); code == nvml.SUCCESS && mode == nvml.DEVICE_MIG_ENABLE {
-			notes = append(notes, "This card is divided into parts (MIG). The figures are of the whole card; "+
-				"the engine runs in one part, which has less memory.")
+			notes = append(notes, words.T("This card is divided into parts (MIG). The figures are of the whole card; "+
+				"the engine runs in one part, which has less memory."))
 		}
 	}
 	return strings.Join(notes, " ")
@@ -202,33 +204,35 @@ func fatal(code nvml.Return) bool {
 	return false
 }
 
-const errNoCard = absent("The NVIDIA driver is running but sees no card. " +
-	"Check that the card is seated and powered, or switched on in the laptop's graphics settings.")
+func errNoCard() error {
+	return absent(words.T("The NVIDIA driver is running but sees no card. " +
+		"Check that the card is seated and powered, or switched on in the laptop's graphics settings."))
+}
 
 // sentence never asks the library for its own words: after a failed start it may not be there any more.
 func sentence(code nvml.Return) error {
 	switch code {
 	case nvml.ERROR_LIBRARY_NOT_FOUND:
-		return absent("No NVIDIA driver was found (libnvidia-ml.so.1 is missing). " +
-			"With an NVIDIA card in this machine, install its driver to see the card's memory here.")
+		return absent(words.T("No NVIDIA driver was found (libnvidia-ml.so.1 is missing). " +
+			"With an NVIDIA card in this machine, install its driver to see the card's memory here."))
 	case nvml.ERROR_DRIVER_NOT_LOADED:
-		return absent("The NVIDIA driver is installed but not running. " +
-			"Restart the machine; if that does not help, install the driver again.")
+		return absent(words.T("The NVIDIA driver is installed but not running. " +
+			"Restart the machine; if that does not help, install the driver again."))
 	case nvml.ERROR_LIB_RM_VERSION_MISMATCH:
-		return missing("The NVIDIA driver was updated while it was running, so its parts no longer match. " +
-			"Restart the machine.")
+		return missing(words.T("The NVIDIA driver was updated while it was running, so its parts no longer match. " +
+			"Restart the machine."))
 	case nvml.ERROR_GPU_IS_LOST:
-		return missing("The graphics card has stopped answering (it fell off the bus or overheated). " +
-			"Restart the machine; if it happens again, check the card's power and cooling.")
+		return missing(words.T("The graphics card has stopped answering (it fell off the bus or overheated). " +
+			"Restart the machine; if it happens again, check the card's power and cooling."))
 	case nvml.ERROR_RESET_REQUIRED:
-		return missing("The graphics card must be reset before it can be used. Restart the machine.")
+		return missing(words.T("The graphics card must be reset before it can be used. Restart the machine."))
 	case nvml.ERROR_NO_PERMISSION:
-		return missing("This user may not read the graphics card. " +
-			"Ask for access to /dev/nvidia*, on most systems by joining the group video or render.")
+		return missing(words.T("This user may not read the graphics card. " +
+			"Ask for access to /dev/nvidia*, on most systems by joining the group video or render."))
 	case nvml.ERROR_FUNCTION_NOT_FOUND:
-		return missing("The NVIDIA driver is too old to tell the card's memory. Install a newer one.")
+		return missing(words.T("The NVIDIA driver is too old to tell the card's memory. Install a newer one."))
 	default:
-		return missing(fmt.Sprintf("The NVIDIA driver gives no readings (NVML error %d). "+
+		return missing(words.T("The NVIDIA driver gives no readings (NVML error %d). "+
 			"Restart the machine; if that does not help, install the driver again.", int(code)))
 	}
 }

@@ -399,9 +399,9 @@ func TestCallThatHangs(t *testing.T) {
 		}
 	}
 	reading(800, "")
-	reading(800, errSilent.Error())
+	reading(800, errSilent().Error())
 	fmt.Fprintln(in, "GPU-aaaa") // a look while the call still hangs
-	if n := next(); n.Look == nil || n.Err != errSilent.Error() {
+	if n := next(); n.Look == nil || n.Err != errSilent().Error() {
 		t.Fatalf("looked and found %+v", n)
 	}
 	if err := os.WriteFile(free, nil, 0o600); err != nil {

@@ -4,6 +4,8 @@ import (
 	"context"
 	"reflect"
 	"time"
+
+	"galago/assets/words"
 )
 
 // The times between two looks of a Monitor.
@@ -24,8 +26,10 @@ const closeWithin = 200 * time.Millisecond
 const reopenEvery = 5 * time.Second
 
 // errSilent is told while a call to the driver hangs.
-const errSilent = missing("The NVIDIA driver does not answer. " +
-	"If that lasts, close programs that use the card, or restart the machine.")
+func errSilent() error {
+	return missing(words.T("The NVIDIA driver does not answer. " +
+		"If that lasts, close programs that use the card, or restart the machine."))
+}
 
 // Monitor looks at memory again and again. The zero Monitor, with a Tell, watches the NVIDIA driver's cards.
 //
@@ -119,9 +123,9 @@ func (m Monitor) resident() uint64 {
 // stale is the last reading as it looks while the driver hangs.
 func (r Reading) stale() Reading {
 	if len(r.GPUs) > 0 {
-		r.Stale = errSilent.Error()
+		r.Stale = errSilent().Error()
 	} else {
-		r.Time, r.Missing = time.Now(), errSilent.Error()
+		r.Time, r.Missing = time.Now(), errSilent().Error()
 	}
 	return r
 }

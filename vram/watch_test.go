@@ -171,7 +171,7 @@ func TestDriverThatHangs(t *testing.T) {
 		src.set(2, hold)
 		time.Sleep(time.Minute)
 		list := told.take()
-		if len(list) != 1 || list[0].Stale != errSilent.Error() || list[0].GPUs[0].Used != 1 || list[0].Missing != "" {
+		if len(list) != 1 || list[0].Stale != errSilent().Error() || list[0].GPUs[0].Used != 1 || list[0].Missing != "" {
 			t.Fatalf("told %+v while it hangs", list)
 		}
 		if at := list[0].Time.Sub(start); at != 500*time.Millisecond {
@@ -210,7 +210,7 @@ func TestDriverThatHangsFromTheStart(t *testing.T) {
 		}
 		time.Sleep(time.Minute)
 		list := told.take()
-		if len(list) != 1 || list[0].Missing != errSilent.Error() || list[0].Stale != "" || list[0].GPUs != nil {
+		if len(list) != 1 || list[0].Missing != errSilent().Error() || list[0].Stale != "" || list[0].GPUs != nil {
 			t.Errorf("told %+v", list)
 		}
 		began := time.Now()
@@ -242,7 +242,7 @@ func TestResidentMemoryIsToldWhileTheDriverHangs(t *testing.T) {
 		told.take()
 		pid.Store(int64(os.Getpid()))
 		time.Sleep(DefaultEvery)
-		if list := told.take(); len(list) != 1 || list[0].Resident == 0 || list[0].Missing != errSilent.Error() {
+		if list := told.take(); len(list) != 1 || list[0].Resident == 0 || list[0].Missing != errSilent().Error() {
 			t.Errorf("told %+v", list)
 		}
 		close(hold)

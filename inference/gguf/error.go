@@ -7,6 +7,8 @@ import (
 	"io/fs"
 	"net/http"
 	"strings"
+
+	"galago/assets/words"
 )
 
 // The reasons for which a file is refused, for errors.Is.
@@ -41,12 +43,12 @@ func newError(kind error, name, rest string) *Error {
 }
 
 func fileError(name string, err error) *Error {
-	e := newError(ErrUnreadable, name, "cannot be read. Copy it to another folder or drive and try again.")
+	e := newError(ErrUnreadable, name, words.T("cannot be read. Copy it to another folder or drive and try again."))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		e = newError(ErrUnreadable, name, "is not there. It was moved, renamed or deleted; choose it again.")
+		e = newError(ErrUnreadable, name, words.T("is not there. It was moved, renamed or deleted; choose it again."))
 	case errors.Is(err, fs.ErrPermission):
-		e = newError(ErrUnreadable, name, "cannot be read: you do not have the permission. Change its permissions or copy it.")
+		e = newError(ErrUnreadable, name, words.T("cannot be read: you do not have the permission. Change its permissions or copy it."))
 	}
 	e.Err = err
 	return e
@@ -56,13 +58,13 @@ func fileError(name string, err error) *Error {
 func notGGUF(head []byte) string {
 	switch {
 	case bytes.HasPrefix(head, []byte("version https://git-lfs")):
-		return "is only a pointer to the model, not the model. Download the file itself."
+		return words.T("is only a pointer to the model, not the model. Download the file itself.")
 	case bytes.HasPrefix(head, []byte("ggml")), bytes.HasPrefix(head, []byte("lmgg")), bytes.HasPrefix(head, []byte("tjgg")):
-		return "is a model in an outdated format. Look for a GGUF file of it."
+		return words.T("is a model in an outdated format. Look for a GGUF file of it.")
 	case strings.HasPrefix(http.DetectContentType(head), "text/html"):
-		return "is a web page, not a model. Download the file itself."
+		return words.T("is a web page, not a model. Download the file itself.")
 	}
-	return "is not a GGUF model. Choose a file that ends in .gguf."
+	return words.T("is not a GGUF model. Choose a file that ends in .gguf.")
 }
 
 // megabytes writes sizes as download pages do, in powers of ten.

@@ -1,9 +1,10 @@
 package gguf
 
 import (
-	"fmt"
 	"path/filepath"
 	"strings"
+
+	"galago/assets/words"
 )
 
 // Kind tells files apart by what they are for.
@@ -212,18 +213,18 @@ func VisionOf(mmproj *File) (projector string, factor int) {
 func MatchMMProj(model, mmproj *File) error {
 	name := filepath.Base(mmproj.Path)
 	if k := model.Kind(); k == KindMMProj || k == KindLoRA || k == KindOther {
-		return newError(ErrMismatch, filepath.Base(model.Path), "is not a language model ("+string(k)+"). Choose the model's own GGUF file.")
+		return newError(ErrMismatch, filepath.Base(model.Path), words.T("is not a language model (%s). Choose the model's own GGUF file.", k))
 	}
 	if k := mmproj.Kind(); k != KindMMProj {
-		return newError(ErrMismatch, name, "is not a vision file ("+string(k)+"). Choose the file whose name begins with mmproj.")
+		return newError(ErrMismatch, name, words.T("is not a vision file (%s). Choose the file whose name begins with mmproj.", k))
 	}
 	if !mmproj.Bool("clip.has_vision_encoder") {
-		return newError(ErrMismatch, name, "is for sound, not for pictures. Choose the mmproj file for vision.")
+		return newError(ErrMismatch, name, words.T("is for sound, not for pictures. Choose the mmproj file for vision."))
 	}
 	in, out := model.InputWidth(), mmproj.OutputWidth()
 	if in == 0 || out == 0 || in == out {
 		return nil // not known counts as fitting: the engine checks again
 	}
-	return newError(ErrMismatch, name, fmt.Sprintf("belongs to another model than %s: it gives %d numbers a token where the model reads %d. "+
+	return newError(ErrMismatch, name, words.T("belongs to another model than %s: it gives %d numbers a token where the model reads %d. "+
 		"Choose the mmproj file that was published beside the model.", filepath.Base(model.Path), out, in))
 }

@@ -5,6 +5,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"galago/assets/words"
 )
 
 // Others reads the headers of a model's further files, in their order, when f is the first of several; of a complete
@@ -16,7 +18,7 @@ func (f *File) Others() ([]*File, error) {
 	for n := 2; n <= f.Parts(); n++ {
 		begin, ok := strings.CutSuffix(f.Path, ending(1))
 		if !ok {
-			return nil, newError(ErrMismatch, filepath.Base(f.Path), fmt.Sprintf("should be the first of a model's %d files, whose names end in %s and so on. "+
+			return nil, newError(ErrMismatch, filepath.Base(f.Path), words.T("should be the first of a model's %d files, whose names end in %s and so on. "+
 				"Choose that one, or give the files the names under which they were published.", f.Parts(), ending(1)))
 		}
 		part, err := Read(begin + ending(n))

@@ -15,6 +15,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"galago/assets/words"
 )
 
 // Limits. Real files stay far below them; llama.cpp's own are looser.
@@ -65,10 +67,10 @@ func Read(path string) (*File, error) {
 		return nil, fileError(name, err)
 	}
 	if info.IsDir() {
-		return nil, newError(ErrUnreadable, name, "is a folder. Choose a GGUF file inside it.")
+		return nil, newError(ErrUnreadable, name, words.T("is a folder. Choose a GGUF file inside it."))
 	}
 	if !info.Mode().IsRegular() {
-		return nil, newError(ErrNotGGUF, name, "is not an ordinary file. Choose a GGUF file.")
+		return nil, newError(ErrNotGGUF, name, words.T("is not an ordinary file. Choose a GGUF file."))
 	}
 	f, err := os.Open(path)
 	if err != nil {
@@ -94,7 +96,7 @@ func read(r io.Reader, name string, size int64) (*File, error) {
 		return nil, d.err
 	}
 	if f.Bytes > size {
-		return nil, newError(ErrTruncated, name, fmt.Sprintf("is not complete: it has %s of %s. Download or copy it again.",
+		return nil, newError(ErrTruncated, name, words.T("is not complete: it has %s of %s. Download or copy it again.",
 			megabytes(size), megabytes(f.Bytes)))
 	}
 	return f, nil
@@ -110,14 +112,14 @@ type decoder struct {
 	err  error
 }
 
-func (d *decoder) fail(kind error, format string, args ...any) {
+func (d *decoder) fail(kind error, why string) {
 	if d.err == nil {
-		d.err = newError(kind, d.name, fmt.Sprintf(format, args...))
+		d.err = newError(kind, d.name, why)
 	}
 }
 
 func (d *decoder) damaged(format string, args ...any) {
-	d.fail(ErrDamaged, "is damaged: "+format+". Download it again.", args...)
+	d.fail(ErrDamaged, words.T("is damaged: %s. Download it again.", fmt.Sprintf(format, args...)))
 }
 
 // has reports whether n more bytes are in the file, which fails otherwise.
@@ -126,8 +128,7 @@ func (d *decoder) has(n uint64) bool {
 		return false
 	}
 	if n > uint64(d.size-d.off) {
-		d.fail(ErrTruncated, "is not complete: it has %s and ends inside its own description. Download or copy it again.",
-			megabytes(d.size))
+		d.fail(ErrTruncated, words.T("is not complete: it has %s and ends inside its own description. Download or copy it again.", megabytes(d.size)))
 		return false
 	}
 	return true
@@ -211,7 +212,7 @@ func (d *decoder) text(what string, limit uint64) string {
 // start reads magic, version and counts.
 func (d *decoder) start(f *File) (pairs, tensors uint64) {
 	if d.size == 0 {
-		d.fail(ErrNotGGUF, "is empty. Download or copy it again.")
+		d.fail(ErrNotGGUF, words.T("is empty. Download or copy it again."))
 		return 0, 0
 	}
 	head, err := d.r.Peek(int(min(d.size, 64)))
@@ -220,7 +221,7 @@ func (d *decoder) start(f *File) (pairs, tensors uint64) {
 		return 0, 0
 	}
 	if len(head) < 4 || string(head[:4]) != "GGUF" {
-		d.fail(ErrNotGGUF, "%s", notGGUF(head))
+		d.fail(ErrNotGGUF, notGGUF(head))
 		return 0, 0
 	}
 	d.skip(4)
@@ -228,11 +229,11 @@ func (d *decoder) start(f *File) (pairs, tensors uint64) {
 	switch v := f.Version; {
 	case d.err != nil:
 	case v&0xffff == 0:
-		d.fail(ErrVersion, "was written for a big-endian machine. Look for a little-endian GGUF of this model.")
+		d.fail(ErrVersion, words.T("was written for a big-endian machine. Look for a little-endian GGUF of this model."))
 	case v < 2:
-		d.fail(ErrVersion, "has the outdated GGUF version %d. Look for a newer file of this model.", v)
+		d.fail(ErrVersion, words.T("has the outdated GGUF version %d. Look for a newer file of this model.", v))
 	case v > 3:
-		d.fail(ErrVersion, "has GGUF version %d; this version of Galago reads 2 and 3. Look for a newer Galago.", v)
+		d.fail(ErrVersion, words.T("has GGUF version %d; this version of Galago reads 2 and 3. Look for a newer Galago.", v))
 	}
 	tensors, pairs = d.u64(), d.u64()
 	if d.err == nil && (pairs > maxPairs || tensors > maxTensors) {
@@ -336,7 +337,7 @@ func (d *decoder) value(t valueType) any {
 	case typeF64:
 		return math.Float64frombits(d.u64())
 	}
-	d.fail(ErrVersion, "holds a value of the unknown type %d. It is damaged, or a newer Galago is needed.", t)
+	d.fail(ErrVersion, words.T("holds a value of the unknown type %d. It is damaged, or a newer Galago is needed.", t))
 	return nil
 }
 
@@ -364,7 +365,7 @@ func (d *decoder) array() Array {
 		each = 8 // its length
 	}
 	if d.err == nil && each == 0 {
-		d.fail(ErrVersion, "holds a list of the unknown type %d. It is damaged, or a newer Galago is needed.", t)
+		d.fail(ErrVersion, words.T("holds a list of the unknown type %d. It is damaged, or a newer Galago is needed.", t))
 	}
 	if d.err != nil || n > uint64(d.size)/each || !d.has(n*each) {
 		d.has(uint64(d.size)) // more than there can be: the error is that of a file that ends too early
@@ -444,7 +445,7 @@ func (d *decoder) tensor() Tensor {
 		return t
 	}
 	if t.Type.block() == 0 {
-		d.fail(ErrVersion, "holds weights of the unknown kind %d. It is damaged, or a newer Galago is needed.", uint32(t.Type))
+		d.fail(ErrVersion, words.T("holds weights of the unknown kind %d. It is damaged, or a newer Galago is needed.", uint32(t.Type)))
 		return t
 	}
 	var ok bool

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"galago/assets/words"
 	"galago/inference/protocol"
 	"galago/vram"
 )
@@ -26,31 +27,31 @@ func (f *Facts) Budget(s Settings, d Device, k Known) vram.Budget {
 	f = f.counted()
 	s = f.Resolve(s)
 	b := vram.Budget{Device: d.Name, Total: d.Total, Free: d.Free}
-	add := func(part vram.Part, bytes uint64, origin vram.Origin, note string, args ...any) {
+	add := func(part vram.Part, bytes uint64, origin vram.Origin, note string) {
 		if bytes > 0 {
-			b.Lines = append(b.Lines, vram.Line{Part: part, Bytes: bytes, Origin: origin, Note: fmt.Sprintf(note, args...)})
+			b.Lines = append(b.Lines, vram.Line{Part: part, Bytes: bytes, Origin: origin, Note: note})
 		}
 	}
 	if !d.GPU() || s.GPULayers >= 0 {
 		f.engine(s, d, k, add)
 	}
 	if d.GPU() {
-		add(vram.PartWindow, min(d.Window, d.Total), vram.Measured, "in use already")
+		add(vram.PartWindow, min(d.Window, d.Total), vram.Measured, words.T("in use already"))
 	}
 	if used := d.Total - min(d.Total, d.Free); used > d.Window {
-		add(vram.PartOthers, used-d.Window, vram.Measured, "in use already")
+		add(vram.PartOthers, used-d.Window, vram.Measured, words.T("in use already"))
 	}
 	if !d.GPU() || s.GPULayers >= 0 {
-		add(vram.PartMargin, margin(d), vram.Assumed, "2 %% of the memory, at least 128 MiB")
+		add(vram.PartMargin, margin(d), vram.Assumed, words.T("2 % of the memory, at least 128 MiB"))
 	}
 	return b
 }
 
 // engine adds what the engine itself takes.
-func (f *Facts) engine(s Settings, d Device, k Known, add func(vram.Part, uint64, vram.Origin, string, ...any)) {
+func (f *Facts) engine(s Settings, d Device, k Known, add func(vram.Part, uint64, vram.Origin, string)) {
 	n := f.figures(s, d, k)
-	add(vram.PartWeights, n.weights, n.from, "%s", f.weightsNote(s, d))
-	add(vram.PartVision, f.visionWeights(s, d), vram.Header, "%s, all of it", projector(f))
+	add(vram.PartWeights, n.weights, n.from, f.weightsNote(s, d))
+	add(vram.PartVision, f.visionWeights(s, d), vram.Header, words.T("%s, all of it", projector(f)))
 	held, layers := f.onDevice(s, d), 0
 	for i := range f.Layers() {
 		if held(i) {
@@ -61,24 +62,24 @@ func (f *Facts) engine(s Settings, d Device, k Known, add func(vram.Part, uint64
 	if from == vram.Header {
 		from = vram.Formula
 	}
-	add(vram.PartKV, n.kv, from, "%d layers, %s tokens in %s", layers, thousands(s.cells()), s.KVType)
-	add(vram.PartCompute, n.compute, n.computeFrom, "%d tokens at a time", min(slice, s.cells()))
+	add(vram.PartKV, n.kv, from, words.T("%d layers, %s tokens in %s", layers, thousands(s.cells()), s.KVType))
+	add(vram.PartCompute, n.compute, n.computeFrom, words.T("%d tokens at a time", min(slice, s.cells())))
 	if f.MMProj != nil && !f.towerElsewhere(s, d) {
-		origin, note := vram.Formula, "a picture of "+thousands(uint64(s.ImageMaxTokens))+" tokens"
+		origin, note := vram.Formula, words.T("a picture of %s tokens", thousands(uint64(s.ImageMaxTokens)))
 		if k.Encode > 0 && k.EncodeTokens > 0 {
 			origin = vram.Calibrated
 		}
 		if f.factor() == 0 {
-			note = "a picture of the projector's own size"
+			note = words.T("a picture of the projector's own size")
 		}
-		add(vram.PartEncode, f.EncodeBytes(s.ImageMaxTokens, k), origin, "%s", note)
+		add(vram.PartEncode, f.EncodeBytes(s.ImageMaxTokens, k), origin, note)
 	}
 	switch {
 	case !d.GPU():
 	case k.Runtime > 0:
-		add(vram.PartRuntime, k.Runtime, vram.Calibrated, "the driver's context and pool")
+		add(vram.PartRuntime, k.Runtime, vram.Calibrated, words.T("the driver's context and pool"))
 	default:
-		add(vram.PartRuntime, driverBytes+f.poolBytes(s, d, k), vram.Assumed, "the driver's context and pool, not measured on this card yet")
+		add(vram.PartRuntime, driverBytes+f.poolBytes(s, d, k), vram.Assumed, words.T("the driver's context and pool, not measured on this card yet"))
 	}
 }
 
@@ -96,11 +97,11 @@ func projector(f *Facts) string {
 func (f *Facts) weightsNote(s Settings, d Device) string {
 	switch {
 	case !d.GPU():
-		return fmt.Sprintf("%d layers, the file's pages", f.Layers())
+		return words.T("%d layers, the file's pages", f.Layers())
 	case f.partial(s, d):
-		return fmt.Sprintf("%d of %d layers, the output counted as one", s.GPULayers, f.Layers()+1)
+		return words.T("%d of %d layers, the output counted as one", s.GPULayers, f.Layers()+1)
 	}
-	return fmt.Sprintf("%d layers and the output", f.Layers())
+	return words.T("%d layers and the output", f.Layers())
 }
 
 // figures are the language model's buffers.

@@ -1,9 +1,9 @@
 package plan
 
 import (
-	"fmt"
 	"slices"
 
+	"galago/assets/words"
 	"galago/inference/gguf"
 )
 
@@ -84,7 +84,7 @@ func (f *Facts) kinds(s Settings, d Device) [][]Change {
 			if n < s.ImageMaxTokens && n >= s.ImageMinTokens {
 				c := s
 				c.ImageMaxTokens = n
-				smaller = append(smaller, Change{Settings: c, Text: "Give pictures at most " + thousands(uint64(n)) + " tokens; small print may be lost."})
+				smaller = append(smaller, Change{Settings: c, Text: words.T("Give pictures at most %s tokens; small print may be lost.", thousands(uint64(n)))})
 			}
 		}
 	}
@@ -93,28 +93,28 @@ func (f *Facts) kinds(s Settings, d Device) [][]Change {
 	}
 	for _, n := range append(slices.Clone(contexts), leastContext) {
 		if c, ok := f.withContext(s, n); ok {
-			shorter = append(shorter, Change{Settings: c, Text: "Keep a context of " + thousands(uint64(n)) + " tokens; long conversations forget sooner."})
+			shorter = append(shorter, Change{Settings: c, Text: words.T("Keep a context of %s tokens; long conversations forget sooner.", thousands(uint64(n)))})
 		}
 	}
 	if s.KVType == F16 && f.canQ8() {
 		c := s
 		c.KVType = Q8
-		compact = append(compact, Change{Settings: c, Text: "Keep the context in q8_0, in about half the space and nearly as exact."})
+		compact = append(compact, Change{Settings: c, Text: words.T("Keep the context in q8_0, in about half the space and nearly as exact.")})
 	}
 	if d.GPU() {
 		if f.MMProj != nil && !s.VisionCPU {
 			c := s
 			c.VisionCPU = true
-			tower = append(tower, Change{Settings: c, Text: "Look at pictures on the CPU, which takes longer."})
+			tower = append(tower, Change{Settings: c, Text: words.T("Look at pictures on the CPU, which takes longer.")})
 		}
 		for n := f.onCard(s) - 1; n > 0; n-- {
 			c := s
 			c.GPULayers = n
-			layers = append(layers, Change{Settings: c, Text: fmt.Sprintf("Compute %d of %d layers on the card and the rest on the CPU; answers are slower.", n, f.Layers()+1)})
+			layers = append(layers, Change{Settings: c, Text: words.T("Compute %d of %d layers on the card and the rest on the CPU; answers are slower.", n, f.Layers()+1)})
 		}
 		c := s
 		c.GPULayers, c.VisionCPU = -1, true
-		none = append(none, Change{Settings: c, Text: "Compute on the CPU alone; answers are much slower."})
+		none = append(none, Change{Settings: c, Text: words.T("Compute on the CPU alone; answers are much slower.")})
 	}
 	return [][]Change{smaller, shorter, compact, tower, rankTogether: nil, layers, rankFile: nil, none}
 }
@@ -166,25 +166,25 @@ func (f *Facts) together(s Settings, d Device, k Known, need uint64) (Change, bo
 
 // describe says what is different in b.
 func (f *Facts) describe(a, b Settings) string {
-	text := "Together:"
-	add := func(format string, args ...any) { text += " " + fmt.Sprintf(format, args...) + "," }
+	text := words.T("Together:")
+	add := func(what string) { text += " " + what + "," }
 	if b.ImageMaxTokens < a.ImageMaxTokens {
-		add("pictures of at most %s tokens", thousands(uint64(b.ImageMaxTokens)))
+		add(words.T("pictures of at most %s tokens", thousands(uint64(b.ImageMaxTokens))))
 	}
 	if b.Context < a.Context {
-		add("a context of %s tokens", thousands(uint64(b.Context)))
+		add(words.T("a context of %s tokens", thousands(uint64(b.Context))))
 	}
 	if b.KVType != a.KVType {
-		add("the context in %s", b.KVType)
+		add(words.T("the context in %s", b.KVType))
 	}
 	if b.VisionCPU && !a.VisionCPU && b.GPULayers >= 0 {
-		add("pictures on the CPU")
+		add(words.T("pictures on the CPU"))
 	}
 	if b.GPULayers != a.GPULayers && b.GPULayers > 0 {
-		add("%d of %d layers on the card", b.GPULayers, f.Layers()+1)
+		add(words.T("%d of %d layers on the card", b.GPULayers, f.Layers()+1))
 	}
 	if b.GPULayers < 0 && a.GPULayers >= 0 {
-		add("everything on the CPU")
+		add(words.T("everything on the CPU"))
 	}
 	return text[:len(text)-1] + "."
 }
@@ -208,7 +208,7 @@ func (f *Facts) smallerFile(s Settings, d Device) (Change, bool) {
 	share := 1 - fourBits*float64(numbers)/float64(bytes)
 	return Change{
 		Settings: s, File: true, Saves: uint64(share * float64(f.weights(s, d))),
-		Text: "Use a 4-bit file of this model (Q4_K_M) instead of one in " + f.biggest().String() + "; answers are a little less exact.",
+		Text: words.T("Use a 4-bit file of this model (Q4_K_M) instead of one in %s; answers are a little less exact.", f.biggest().String()),
 	}, true
 }
 

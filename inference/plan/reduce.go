@@ -1,6 +1,8 @@
 package plan
 
-import "fmt"
+import (
+	"galago/assets/words"
+)
 
 // Stage is what the engine was doing when memory ran out.
 type Stage string
@@ -15,12 +17,18 @@ const (
 )
 
 // doing is how a Stage is told to people.
-var doing = map[Stage]string{
-	StageWeights: "while the model was loaded",
-	StageVision:  "while the vision tower was loaded",
-	StageContext: "while the context was created",
-	StageEncode:  "while a picture was read",
-	StageDecode:  "while the answer was computed",
+func doing(s Stage) string {
+	switch s {
+	case StageWeights:
+		return words.T("while the model was loaded")
+	case StageVision:
+		return words.T("while the vision tower was loaded")
+	case StageContext:
+		return words.T("while the context was created")
+	case StageEncode:
+		return words.T("while a picture was read")
+	}
+	return words.T("while the answer was computed")
 }
 
 // The fewest tokens that a picture is reduced to: small print is lost long before. Without a card there is no other
@@ -64,7 +72,7 @@ func (f *Facts) Reduce(s Settings, d Device, failed Stage) (next Settings, line 
 				continue
 			}
 			if next, what, ok := r.step(f, s, d); ok {
-				return next, "Memory ran out " + doing[failed] + ", so " + what + ".", true
+				return next, words.T("Memory ran out %s, so %s.", doing(failed), what), true
 			}
 		}
 	}
@@ -80,7 +88,7 @@ func fewerPictureTokens(f *Facts, s Settings, d Device) (Settings, string, bool)
 		return s, "", false
 	}
 	s.ImageMaxTokens = max(least, s.ImageMaxTokens/2)
-	return s, "pictures now take at most " + thousands(uint64(s.ImageMaxTokens)) + " tokens", true
+	return s, words.T("pictures now take at most %s tokens", thousands(uint64(s.ImageMaxTokens))), true
 }
 
 func towerOff(f *Facts, s Settings, d Device) (Settings, string, bool) {
@@ -88,7 +96,7 @@ func towerOff(f *Facts, s Settings, d Device) (Settings, string, bool) {
 		return s, "", false
 	}
 	s.VisionCPU = true
-	return s, "pictures are now looked at on the CPU, which takes longer", true
+	return s, words.T("pictures are now looked at on the CPU, which takes longer"), true
 }
 
 func compactCache(f *Facts, s Settings, d Device) (Settings, string, bool) {
@@ -96,7 +104,7 @@ func compactCache(f *Facts, s Settings, d Device) (Settings, string, bool) {
 		return s, "", false
 	}
 	s.KVType = Q8
-	return s, "the context is now kept in q8_0, in about half the space", true
+	return s, words.T("the context is now kept in q8_0, in about half the space"), true
 }
 
 func smallerContext(f *Facts, s Settings, d Device) (Settings, string, bool) {
@@ -105,7 +113,7 @@ func smallerContext(f *Facts, s Settings, d Device) (Settings, string, bool) {
 		return s, "", false
 	}
 	s, ok := f.withContext(s, n)
-	return s, "the context is now " + thousands(uint64(n)) + " tokens", ok
+	return s, words.T("the context is now %s tokens", thousands(uint64(n))), ok
 }
 
 // fewerLayers takes a third of the layers off the card, and all when few are left: each step loads the model again.
@@ -118,8 +126,8 @@ func fewerLayers(f *Facts, s Settings, d Device) (Settings, string, bool) {
 	n -= (all + 2) / 3
 	if n < max(1, all/4) {
 		s.GPULayers, s.VisionCPU = -1, true
-		return s, "everything is now computed on the CPU, which is much slower", true
+		return s, words.T("everything is now computed on the CPU, which is much slower"), true
 	}
 	s.GPULayers = n
-	return s, fmt.Sprintf("%d of %d layers are now on the card and the rest on the CPU, which is slower", n, all), true
+	return s, words.T("%d of %d layers are now on the card and the rest on the CPU, which is slower", n, all), true
 }

@@ -6,6 +6,8 @@ import (
 	"image/png"
 
 	"golang.org/x/image/draw"
+
+	"galago/assets/words"
 )
 
 // Whole reports whether all pixels of the file were kept.
@@ -17,7 +19,7 @@ func (p *Picture) Whole() bool { return p.RGBA.Rect.Dx() == p.Width && p.RGBA.Re
 func (p *Picture) Crop(data []byte, region image.Rectangle) (*Picture, []byte, error) {
 	region = region.Intersect(image.Rect(0, 0, p.Width, p.Height))
 	if region.Empty() {
-		return nil, nil, newError(KindEmpty, p.Name, "has nothing in that region. Choose another one.")
+		return nil, nil, newError(KindEmpty, p.Name, words.T("has nothing in that region. Choose another one."))
 	}
 	from := p.RGBA
 	if !p.Whole() {

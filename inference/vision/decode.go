@@ -19,6 +19,7 @@ import (
 	"golang.org/x/image/tiff"
 	"golang.org/x/image/webp"
 
+	"galago/assets/words"
 	"galago/inference/vision/heif"
 )
 
@@ -102,20 +103,20 @@ func decodeError(name, format string, err error) *Error {
 		pngUnsupported  png.UnsupportedError
 		tiffUnsupported tiff.UnsupportedError
 	)
-	kind, rest := KindDamaged, "is damaged and cannot be read. Copy or download it again."
+	kind, rest := KindDamaged, words.T("is damaged and cannot be read. Copy or download it again.")
 	switch {
 	case errors.As(err, &jpegUnsupported), errors.As(err, &pngUnsupported), errors.As(err, &tiffUnsupported),
 		errors.Is(err, bmp.ErrUnsupported):
 		kind = KindUnsupported
-		rest = fmt.Sprintf("is a rare kind of %s that Galago cannot read. Save it as an ordinary JPEG or PNG first.", display(format))
+		rest = words.T("is a rare kind of %s that Galago cannot read. Save it as an ordinary JPEG or PNG first.", display(format))
 	case errors.Is(err, heif.ErrUnsupported):
 		kind = KindUnsupported
-		rest = fmt.Sprintf("is a rare kind of %s that Galago cannot read. Save it as an ordinary JPEG or PNG first.", display(format))
+		rest = words.T("is a rare kind of %s that Galago cannot read. Save it as an ordinary JPEG or PNG first.", display(format))
 	case errors.Is(err, heif.ErrTime):
 		kind = KindUnsupported
-		rest = "takes too long to read. Save it as an ordinary JPEG or PNG first."
+		rest = words.T("takes too long to read. Save it as an ordinary JPEG or PNG first.")
 	case isShort(err):
-		rest = "is cut short: its end is missing. Copy or download it again."
+		rest = words.T("is cut short: its end is missing. Copy or download it again.")
 	}
 	e := newError(kind, name, rest)
 	e.Err = err

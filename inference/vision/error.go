@@ -1,10 +1,11 @@
 package vision
 
 import (
-	"fmt"
 	"net/http"
 	"strconv"
 	"strings"
+
+	"galago/assets/words"
 )
 
 // Kind tells the reasons apart for which a picture is refused.
@@ -39,34 +40,34 @@ func (e *Error) Unwrap() error { return e.Err }
 func newError(kind Kind, name, rest string) *Error {
 	subject := name
 	if subject == "" {
-		subject = "The picture"
+		subject = words.T("The picture")
 	}
 	return &Error{Kind: kind, Name: name, Msg: subject + " " + rest}
 }
 
 func errEmpty(name string) *Error {
-	return newError(KindEmpty, name, "is empty. Copy or download it again.")
+	return newError(KindEmpty, name, words.T("is empty. Copy or download it again."))
 }
 
 func errTooBig(name string, size int64) *Error {
-	return newError(KindTooBig, name, fmt.Sprintf("has %d MB; the limit is %d MB. Save it as a JPEG or make it smaller first.",
+	return newError(KindTooBig, name, words.T("has %d MB; the limit is %d MB. Save it as a JPEG or make it smaller first.",
 		(size+1<<20-1)>>20, MaxBytes>>20))
 }
 
 func errNotPicture(name string, head []byte) *Error {
 	what, way := describe(head)
 	if way == "" {
-		way = "Choose a JPEG, PNG, GIF, BMP, TIFF, WebP, HEIC or AVIF file."
+		way = words.T("Choose a JPEG, PNG, GIF, BMP, TIFF, WebP, HEIC or AVIF file.")
 	}
 	return newError(KindNotPicture, name, what+" "+way)
 }
 
 func errTooLarge(name string, w, h, most int) *Error {
-	limit := fmt.Sprintf("%d megapixels", most/1_000_000)
+	limit := words.T("%d megapixels", most/1_000_000)
 	if w > MaxSide || h > MaxSide {
-		limit = thousands(MaxSide) + " pixels on a side"
+		limit = words.T("%s pixels on a side", thousands(MaxSide))
 	}
-	return newError(KindTooLarge, name, fmt.Sprintf("measures %s x %s pixels; the limit is %s. Make it smaller first.",
+	return newError(KindTooLarge, name, words.T("measures %s x %s pixels; the limit is %s. Make it smaller first.",
 		thousands(w), thousands(h), limit))
 }
 
@@ -79,42 +80,46 @@ func thousands(n int) string {
 	return s
 }
 
-// foreign lists what people drop by mistake, by the bytes at an offset.
-var foreign = []struct {
+// foreign is what people drop by mistake, by the bytes at an offset.
+type foreign struct {
 	offset int
 	magic  string
 	what   string
 	way    string
-}{
-	{0, "%PDF-", "is a PDF document.", "Export the page as a PNG or take a screenshot of it."},
-	{0, "\x00\x00\x00\x0cJXL ", "is a JPEG XL picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
-	{0, "\xff\x0a", "is a JPEG XL picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
-	{4, "jP  \r\n\x87\n", "is a JPEG 2000 picture, which Galago cannot read.", "Save it as a JPEG or PNG first."},
-	{0, "8BPS", "is a Photoshop file, which Galago cannot read.", "Export it as a JPEG or PNG first."},
-	{0, "\x00\x00\x01\x00", "is an icon file, which Galago cannot read.", "Save it as a PNG first."},
-	{0, "PK\x03\x04", "is not a picture: it is an archive or an office document.", "Take the pictures out of it first."},
-	{0, "GGUF", "is not a picture: it is a model.", "Open it as a model."},
+}
+
+func foreigners() []foreign {
+	return []foreign{
+		{0, "%PDF-", words.T("is a PDF document."), words.T("Export the page as a PNG or take a screenshot of it.")},
+		{0, "\x00\x00\x00\x0cJXL ", words.T("is a JPEG XL picture, which Galago cannot read."), words.T("Save it as a JPEG or PNG first.")},
+		{0, "\xff\x0a", words.T("is a JPEG XL picture, which Galago cannot read."), words.T("Save it as a JPEG or PNG first.")},
+		{4, "jP  \r\n\x87\n", words.T("is a JPEG 2000 picture, which Galago cannot read."), words.T("Save it as a JPEG or PNG first.")},
+		{0, "8BPS", words.T("is a Photoshop file, which Galago cannot read."), words.T("Export it as a JPEG or PNG first.")},
+		{0, "\x00\x00\x01\x00", words.T("is an icon file, which Galago cannot read."), words.T("Save it as a PNG first.")},
+		{0, "PK\x03\x04", words.T("is not a picture: it is an archive or an office document."), words.T("Take the pictures out of it first.")},
+		{0, "GGUF", words.T("is not a picture: it is a model."), words.T("Open it as a model.")},
+	}
 }
 
 // describe says what a file that is not a picture holds instead, and what to do about it, if that is known.
 func describe(head []byte) (what, way string) {
-	for _, f := range foreign {
+	for _, f := range foreigners() {
 		if end := f.offset + len(f.magic); len(head) >= end && string(head[f.offset:end]) == f.magic {
 			return f.what, f.way
 		}
 	}
 	text := string(head)
 	if strings.Contains(text, "<svg") {
-		return "is an SVG drawing, which Galago cannot read.", "Export it as a PNG first."
+		return words.T("is an SVG drawing, which Galago cannot read."), words.T("Export it as a PNG first.")
 	}
 	mime := http.DetectContentType(head)
 	switch {
 	case strings.HasPrefix(mime, "text/"):
-		return "is not a picture: it holds text.", ""
+		return words.T("is not a picture: it holds text."), ""
 	case strings.HasPrefix(mime, "video/"):
-		return "is not a picture: it is a video.", "Take a screenshot of the moment you mean."
+		return words.T("is not a picture: it is a video."), words.T("Take a screenshot of the moment you mean.")
 	case strings.HasPrefix(mime, "audio/"):
-		return "is not a picture: it is a sound file.", ""
+		return words.T("is not a picture: it is a sound file."), ""
 	}
-	return "is not a picture that Galago knows.", ""
+	return words.T("is not a picture that Galago knows."), ""
 }

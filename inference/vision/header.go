@@ -8,6 +8,7 @@ import (
 	"image/jpeg"
 	"image/png"
 
+	"galago/assets/words"
 	"galago/inference/vision/heif"
 
 	"golang.org/x/image/bmp"
@@ -72,7 +73,7 @@ func ReadHeader(name string, data []byte) (h Header, err error) {
 		return Header{}, decodeError(name, h.Format, err)
 	}
 	if h.Width <= 0 || h.Height <= 0 {
-		return Header{}, newError(KindDamaged, name, "is damaged: it says that it has no pixels. Copy or download it again.")
+		return Header{}, newError(KindDamaged, name, words.T("is damaged: it says that it has no pixels. Copy or download it again."))
 	}
 	if most := h.maxPixels(); h.Width > MaxSide || h.Height > MaxSide || int64(h.Width)*int64(h.Height) > int64(most) {
 		return Header{}, errTooLarge(name, h.Width, h.Height, most)
@@ -132,7 +133,7 @@ func decodeConfig(format string, data []byte) (image.Config, error) {
 // recoverAs turns a decoder's panic into an error: a hostile file must not take the window down.
 func recoverAs(name string, err *error) {
 	if p := recover(); p != nil {
-		e := newError(KindDamaged, name, "is damaged and cannot be read. Copy or download it again.")
+		e := newError(KindDamaged, name, words.T("is damaged and cannot be read. Copy or download it again."))
 		e.Err = fmt.Errorf("decoder panic: %v", p)
 		*err = e
 	}

@@ -41,7 +41,7 @@ func TestPicturesOfPhonesAndTheWeb(t *testing.T) {
 		{"deep.avif", "avif", "", image.Pt(32, 16), all},
 		{"grid.avif", "avif", "", image.Pt(480, 320), all},
 		{"alpha.avif", "avif", "", image.Pt(48, 32), []color.RGBA{red, white, blue, yellow}},
-		{"sequence.avif", "avif", noteAnimated, image.Pt(48, 32), all},
+		{"sequence.avif", "avif", noteAnimated(), image.Pt(48, 32), all},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			p, err := Decode(c.file, fixture(t, c.file))

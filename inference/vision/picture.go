@@ -13,6 +13,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+
+	"galago/assets/words"
 )
 
 // The limits of what is read. A picture of MaxPixels takes 400 MB once decoded, and for a moment more: 0.8 GB when it
@@ -35,7 +37,7 @@ type Picture struct {
 }
 
 // noteAnimated is the Note of a picture of which only the beginning is used.
-const noteAnimated = "animated: first frame only"
+func noteAnimated() string { return words.T("animated: first frame only") }
 
 // Open reads the picture in a file. Folders, pipes, empty files and files of more than MaxBytes are refused before
 // they are read; then everything holds that holds for Decode. Errors are of type *Error.
@@ -57,9 +59,9 @@ func ReadFile(path string) ([]byte, error) {
 	}
 	switch {
 	case info.IsDir():
-		return nil, newError(KindFolder, name, "is a folder. Choose a picture inside it.")
+		return nil, newError(KindFolder, name, words.T("is a folder. Choose a picture inside it."))
 	case !info.Mode().IsRegular():
-		return nil, newError(KindNotPicture, name, "is not an ordinary file. Choose a picture file.")
+		return nil, newError(KindNotPicture, name, words.T("is not an ordinary file. Choose a picture file."))
 	case info.Size() == 0:
 		return nil, errEmpty(name)
 	case info.Size() > MaxBytes:
@@ -88,12 +90,12 @@ func ReadFile(path string) ([]byte, error) {
 }
 
 func fileError(name string, err error) *Error {
-	e := newError(KindUnreadable, name, "cannot be read. Copy it to another folder or drive and try again.")
+	e := newError(KindUnreadable, name, words.T("cannot be read. Copy it to another folder or drive and try again."))
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		e = newError(KindMissing, name, "is no longer there. It was moved, renamed or deleted; choose it again.")
+		e = newError(KindMissing, name, words.T("is no longer there. It was moved, renamed or deleted; choose it again."))
 	case errors.Is(err, fs.ErrPermission):
-		e = newError(KindUnreadable, name, "cannot be read: you do not have the permission. Change its permissions or copy it.")
+		e = newError(KindUnreadable, name, words.T("cannot be read: you do not have the permission. Change its permissions or copy it."))
 	}
 	e.Err = err
 	return e
@@ -115,7 +117,7 @@ func Decode(name string, data []byte) (*Picture, error) {
 		Width: rgba.Rect.Dx(), Height: rgba.Rect.Dy(),
 	}
 	if h.Animated {
-		p.Note = noteAnimated
+		p.Note = noteAnimated()
 	}
 	return p, nil
 }

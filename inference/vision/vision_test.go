@@ -86,7 +86,7 @@ func TestFixtures(t *testing.T) {
 		{"lossless.webp", "webp", "", []color.RGBA{red, green, blue, yellow}},
 		{"lossy.webp", "webp", "", []color.RGBA{red, green, blue, yellow}},
 		{"alpha.webp", "webp", "", []color.RGBA{red, white, blue, yellow}},
-		{"animated.webp", "webp", noteAnimated, []color.RGBA{red, green, blue, yellow}},
+		{"animated.webp", "webp", noteAnimated(), []color.RGBA{red, green, blue, yellow}},
 		{"lzw.tiff", "tiff", "", []color.RGBA{red, green, blue, yellow}},
 		{"plain.bmp", "bmp", "", []color.RGBA{red, green, blue, yellow}},
 		{"turned.tiff", "tiff", "", []color.RGBA{blue, red, yellow, green}},
@@ -195,7 +195,7 @@ func TestGIFFrameOnScreen(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Note != noteAnimated {
+	if p.Note != noteAnimated() {
 		t.Errorf("note %q", p.Note)
 	}
 	wantQuarters(t, p, white, white, white, red)
