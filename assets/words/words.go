@@ -29,3 +29,12 @@ func T(english string, args ...any) string {
 	}
 	return fmt.Sprintf(text, args...)
 }
+
+// Error is an error that finds its words when it is told, for one that is made before the language is known:
+//
+//	var ErrGone = words.Error(func() string { return words.T("it is gone") })
+func Error(text func() string) error { return &lateError{text} }
+
+type lateError struct{ text func() string }
+
+func (e *lateError) Error() string { return e.text() }

@@ -8,25 +8,31 @@ import (
 
 	"modernc.org/sqlite"
 	lib "modernc.org/sqlite/lib"
+
+	"galago/assets/words"
 )
 
 // What can be wrong, for errors.Is. The texts of all errors of this package are sentences for a person, without a
 // capital letter and a full stop.
 var (
 	// ErrLocked: another process has the folder open.
-	ErrLocked = errors.New("these conversations are open in another window of Galago. Use that one, or close it first")
+	ErrLocked = words.Error(func() string {
+		return words.T("these conversations are open in another window of Galago. Use that one, or close it first")
+	})
 	// ErrNotFound: there is no such conversation or turn, or it was deleted.
-	ErrNotFound = errors.New("this conversation or question is no longer there")
+	ErrNotFound = words.Error(func() string { return words.T("this conversation or question is no longer there") })
 	// ErrPictureMissing: the file of a picture is gone.
-	ErrPictureMissing = errors.New("the picture's file is no longer there")
+	ErrPictureMissing = words.Error(func() string { return words.T("the picture's file is no longer there") })
 	// ErrPictureDamaged: the file of a picture holds something else than what was stored.
-	ErrPictureDamaged = errors.New("the picture's file is damaged")
+	ErrPictureDamaged = words.Error(func() string { return words.T("the picture's file is damaged") })
 	// ErrPictureTooBig: more than MaxPicture bytes.
-	ErrPictureTooBig = errors.New("the picture is too big to be kept")
+	ErrPictureTooBig = words.Error(func() string { return words.T("the picture is too big to be kept") })
 	// ErrBadHash: a text is no SHA-256 in hexadecimal.
-	ErrBadHash = errors.New("not the name of a picture")
+	ErrBadHash = words.Error(func() string { return words.T("not the name of a picture") })
 	// ErrDamaged: the database turned out to be damaged while it was used. The next Open repairs it.
-	ErrDamaged = errors.New("the file with the conversations is damaged. Close Galago and open it again: it then repairs what can be read")
+	ErrDamaged = words.Error(func() string {
+		return words.T("the file with the conversations is damaged. Close Galago and open it again: it then repairs what can be read")
+	})
 )
 
 // NewerError says that a later version of Galago wrote the database. Nothing in it was changed.
@@ -35,7 +41,7 @@ type NewerError struct {
 }
 
 func (e *NewerError) Error() string {
-	return fmt.Sprintf("the conversations were written by a newer Galago (format %d, this one knows %d). They are left as they are: update Galago to see them",
+	return words.T("the conversations were written by a newer Galago (format %d, this one knows %d). They are left as they are: update Galago to see them",
 		e.Found, e.Known)
 }
 
@@ -65,9 +71,9 @@ func told(doing string, err error) error {
 	case damaged(err):
 		return fmt.Errorf("%s: %w: %w", doing, ErrDamaged, err)
 	case code(err) == lib.SQLITE_FULL, errors.Is(err, syscall.ENOSPC):
-		return fmt.Errorf("%s, the disk is full. Make room and try again: %w", doing, err)
+		return fmt.Errorf("%s: %w", words.T("%s, the disk is full. Make room and try again", doing), err)
 	case code(err) == lib.SQLITE_READONLY, code(err) == lib.SQLITE_CANTOPEN, errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s, because their folder cannot be written to. Check its permissions: %w", doing, err)
+		return fmt.Errorf("%s: %w", words.T("%s, because their folder cannot be written to. Check its permissions", doing), err)
 	}
 	return fmt.Errorf("%s: %w", doing, err)
 }

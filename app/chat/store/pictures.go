@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"sync"
+
+	"galago/assets/words"
 )
 
 // MaxPicture is how many bytes a picture's file may have, as much as vision.MaxBytes.
@@ -81,7 +83,7 @@ func (p *pictures) any() bool {
 // for AddTurn. A picture that no turn has by the next start of the program may be removed then.
 // Errors: ErrPictureTooBig, or why it could not be written.
 func (s *Store) PutPicture(data []byte) (Hash, error) {
-	const doing = "the picture could not be stored"
+	doing := words.T("the picture could not be stored")
 	if len(data) > MaxPicture {
 		return Hash{}, ErrPictureTooBig
 	}
@@ -146,7 +148,7 @@ func (p *pictures) sync(folder string) error {
 func (s *Store) Picture(h Hash) ([]byte, error) { return s.pictures.get(h) }
 
 func (p *pictures) get(h Hash) ([]byte, error) {
-	const doing = "the picture could not be read"
+	doing := words.T("the picture could not be read")
 	info, err := p.root.Stat(h.file())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
@@ -177,7 +179,7 @@ func (p *pictures) get(h Hash) ([]byte, error) {
 // Open are left, since they may be in the composer; so are files that this database never knew, since they may be those
 // of a damaged one that lies beside it.
 func (s *Store) Collect() (removed int, _ error) {
-	const doing = "unused pictures could not be removed"
+	doing := words.T("unused pictures could not be removed")
 	err := s.change(doing, func(tx *sql.Tx) error {
 		rows, err := tx.Query("SELECT hash FROM loose_pictures WHERE hash NOT IN (SELECT hash FROM turn_pictures)")
 		if err != nil {

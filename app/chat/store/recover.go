@@ -13,6 +13,8 @@ import (
 	"time"
 
 	lib "modernc.org/sqlite/lib"
+
+	"galago/assets/words"
 )
 
 // Recovery is what became of a damaged database.
@@ -25,21 +27,21 @@ type Recovery struct {
 
 // String is what a person should be told, a sentence or two.
 func (r *Recovery) String() string {
-	what := fmt.Sprintf("%s with %s could be read and are here", count(r.Conversations, "conversation"), count(r.Turns, "question"))
+	conversations, questions := words.T("%d conversations", r.Conversations), words.T("%d questions", r.Turns)
+	if r.Conversations == 1 {
+		conversations = words.T("1 conversation")
+	}
+	if r.Turns == 1 {
+		questions = words.T("1 question")
+	}
+	what := words.T("%s with %s could be read and are here", conversations, questions)
 	switch {
 	case r.Conversations == 0:
-		what = "Nothing in it could be read"
+		what = words.T("Nothing in it could be read")
 	case r.Incomplete:
-		what += "; the rest could not be read"
+		what = words.T("%s; the rest could not be read", what)
 	}
-	return fmt.Sprintf("The file with the conversations was damaged. %s. The damaged file is kept as %s.", what, r.Aside)
-}
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
+	return words.T("The file with the conversations was damaged. %s. The damaged file is kept as %s.", what, r.Aside)
 }
 
 const (

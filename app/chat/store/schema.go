@@ -159,7 +159,7 @@ func step(db *sql.DB, statements string, version int) error {
 }
 
 // The search index knows words as runs of letters and digits. Scripts that write no spaces would be one word a
-// sentence, and emoji would stick to the words beside them, so words sets joiner, which the index takes for a space and
+// sentence, and emoji would stick to the words beside them, so wordsOf sets joiner, which the index takes for a space and
 // nobody sees, between such characters. hitBegin and hitEnd mark what was found; no text has them, since they are no
 // characters.
 const (
@@ -172,12 +172,12 @@ func init() {
 	sqlite.MustRegisterDeterministicScalarFunction("galago_words", 1,
 		func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
 			text, _ := args[0].(string)
-			return words(text), nil
+			return wordsOf(text), nil
 		})
 }
 
-// words is text as the search index sees it.
-func words(text string) string {
+// wordsOf is text as the search index sees it.
+func wordsOf(text string) string {
 	if plain(text) {
 		return text
 	}
@@ -199,7 +199,7 @@ func words(text string) string {
 	return b.String()
 }
 
-// plain reports whether words would change nothing, which is so for most texts: they are ASCII without the byte that
+// plain reports whether wordsOf would change nothing, which is so for most texts: they are ASCII without the byte that
 // ends a text for SQLite.
 func plain(text string) bool {
 	for i := range len(text) {

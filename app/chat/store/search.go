@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync"
 	"unicode"
+
+	"galago/assets/words"
 )
 
 // Hit is a conversation in which something was found.
@@ -38,7 +40,7 @@ func match(query string) string {
 		query = strings.ToValidUTF8(query[:maxQuery], "")
 	}
 	var b strings.Builder
-	for i, word := range strings.Fields(strings.ReplaceAll(words(query), "\x00", " ")) {
+	for i, word := range strings.Fields(strings.ReplaceAll(wordsOf(query), "\x00", " ")) {
 		if i == maxWords {
 			break
 		}
@@ -64,7 +66,7 @@ func (s *Store) Search(ctx context.Context, query string, limit int) ([]Hit, err
 	if ctx.Err() != nil {
 		return nil, ctx.Err()
 	}
-	return hits, s.told("the search failed", err)
+	return hits, s.told(words.T("the search failed"), err)
 }
 
 // searchAt searches what is there at one moment.

@@ -23,6 +23,8 @@ import (
 	"time"
 
 	lib "modernc.org/sqlite/lib"
+
+	"galago/assets/words"
 )
 
 // The names in a store's folder.
@@ -65,7 +67,7 @@ func Open(dir string) (*Store, error) {
 }
 
 func open(dir string, o options) (_ *Store, err error) {
-	const doing = "the conversations could not be opened"
+	doing := words.T("the conversations could not be opened")
 	dir, err = filepath.Abs(dir) // a later chdir must not matter
 	if err != nil {
 		return nil, told(doing, err)

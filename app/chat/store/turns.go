@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+
+	"galago/assets/words"
 )
 
 // State is how far an answer is.
@@ -95,7 +97,7 @@ func (s *Store) AddTurn(conversation int64, q Question) (Turn, error) {
 	for _, p := range q.Pictures {
 		t.Pictures = append(t.Pictures, TurnPicture{p.Hash, clean(p.Name), clean(p.Detail), p.Width, p.Height})
 	}
-	return t, s.change("the question could not be stored", func(tx *sql.Tx) error { return insertTurn(tx, &t, now) })
+	return t, s.change(words.T("the question could not be stored"), func(tx *sql.Tx) error { return insertTurn(tx, &t, now) })
 }
 
 // insertTurn sets the turn's ID, position and, for a new one, conversation.
@@ -130,7 +132,7 @@ func insertTurn(tx *sql.Tx, t *Turn, now int64) (err error) {
 // An answer that is over is not overwritten by one that is not, so that a save that comes late does no harm; Restart
 // begins a new one. Errors: ErrNotFound.
 func (s *Store) SaveAnswer(turn int64, a Answer) error {
-	const doing = "the answer could not be stored"
+	doing := words.T("the answer could not be stored")
 	if !a.State.known() {
 		return fmt.Errorf("%s: there is no state %q", doing, a.State)
 	}
@@ -169,7 +171,7 @@ const answerColumns = "answer, state, dropped, figures, notices, problem, model,
 // Restart begins a new answer to a question, which is Waiting then. One that is Done or has some text is put aside into
 // Turn.Earlier. Errors: ErrNotFound.
 func (s *Store) Restart(turn int64, model string) error {
-	return s.change("the question could not be stored", func(tx *sql.Tx) error {
+	return s.change(words.T("the question could not be stored"), func(tx *sql.Tx) error {
 		if err := putAside(tx, turn); err != nil {
 			return err
 		}
@@ -180,7 +182,7 @@ func (s *Store) Restart(turn int64, model string) error {
 // Continue makes an answer that is over Waiting again, with all that it has: the model is to go on with it.
 // Errors: ErrNotFound.
 func (s *Store) Continue(turn int64) error {
-	return s.change("the question could not be stored", func(tx *sql.Tx) error {
+	return s.change(words.T("the question could not be stored"), func(tx *sql.Tx) error {
 		return changed(tx.Exec("UPDATE turns SET state = ?, ended = 0 WHERE id = ?", string(Waiting), turn))
 	})
 }
@@ -196,7 +198,7 @@ func putAside(tx *sql.Tx, turn int64) error {
 // Choose makes Turn.Earlier[index] the answer, and puts the one that was at the end of the earlier ones.
 // Errors: ErrNotFound, also while an answer is being written.
 func (s *Store) Choose(turn int64, index int) error {
-	return s.change("the answer could not be chosen", func(tx *sql.Tx) error {
+	return s.change(words.T("the answer could not be chosen"), func(tx *sql.Tx) error {
 		var number int64
 		var a Answer
 		row := tx.QueryRow("SELECT number, "+answerColumns+" FROM earlier_answers WHERE turn = ?1 AND EXISTS "+
@@ -221,7 +223,7 @@ func (s *Store) Choose(turn int64, index int) error {
 
 // RemoveTurn takes one question with its answers out of its conversation, for good. Errors: ErrNotFound.
 func (s *Store) RemoveTurn(turn int64) error {
-	return s.change("the question could not be removed", func(tx *sql.Tx) error {
+	return s.change(words.T("the question could not be removed"), func(tx *sql.Tx) error {
 		return changed(tx.Exec("DELETE FROM turns WHERE id = ?", turn))
 	})
 }
@@ -234,7 +236,7 @@ type Removed struct {
 // RemoveFrom takes a question and all after it out of their conversation. They stay on the disk until Purge.
 // Errors: ErrNotFound.
 func (s *Store) RemoveFrom(turn int64) (r Removed, _ error) {
-	return r, s.change("the questions could not be removed", func(tx *sql.Tx) error {
+	return r, s.change(words.T("the questions could not be removed"), func(tx *sql.Tx) error {
 		var position int64
 		err := tx.QueryRow("SELECT conversation, position FROM turns WHERE id = ?", turn).Scan(&r.from, &position)
 		if err == sql.ErrNoRows {
@@ -257,7 +259,7 @@ func (s *Store) RemoveFrom(turn int64) (r Removed, _ error) {
 // PutBack takes back a RemoveFrom. What was asked since then comes after what is put back. Errors: ErrNotFound after
 // Purge.
 func (s *Store) PutBack(r Removed) error {
-	return s.change("the questions could not be brought back", func(tx *sql.Tx) error {
+	return s.change(words.T("the questions could not be brought back"), func(tx *sql.Tx) error {
 		var first, last sql.NullInt64
 		if err := tx.QueryRow("SELECT min(position), max(position) FROM turns WHERE conversation = ?", r.to).
 			Scan(&first, &last); err != nil {
@@ -289,7 +291,7 @@ type Conversation struct {
 
 // Load reads a conversation as it is at one moment. Errors: ErrNotFound, also where it was deleted.
 func (s *Store) Load(id int64) (Conversation, error) {
-	const doing = "the conversation could not be read"
+	doing := words.T("the conversation could not be read")
 	tx, err := s.read.Begin()
 	if err != nil {
 		return Conversation{}, s.told(doing, err)
@@ -405,7 +407,7 @@ type Place struct {
 func (s *Store) Interrupted() []Place { return s.interrupted }
 
 func (s *Store) interrupt() (list []Place, _ error) {
-	err := s.change("interrupted answers could not be marked", func(tx *sql.Tx) error {
+	err := s.change(words.T("interrupted answers could not be marked"), func(tx *sql.Tx) error {
 		rows, err := tx.Query("SELECT conversation, t.id FROM turns t JOIN conversations c ON c.id = conversation AND deleted = 0 " +
 			"WHERE state IN ('waiting', 'streaming') ORDER BY t.id")
 		if err != nil {
