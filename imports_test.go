@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	},
 	"galago/app/chat":          {"galago/inference/vision"},
 	"galago/app/chat/store":    {sqlite, "golang.org/x/sys/...", "galago/assets/words"},
-	"galago/app/chat/transfer": {"galago/app/chat/store"},
+	"galago/app/chat/transfer": {"galago/app/chat", "galago/app/chat/store", "galago/assets/words"},
 	"galago/app/clipboard":     {"golang.design/x/clipboard", "github.com/jezek/xgb/..."},
 	"galago/app/portal":        {"github.com/godbus/dbus/v5"},
 	"galago/app/locale":        {},
