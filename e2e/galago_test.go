@@ -132,7 +132,13 @@ func TestCancelAnEngineThatHangs(t *testing.T) {
 	g.do(syscall.Kill(engine, syscall.SIGSTOP))
 	g.attach(save(t, "circle.png", circle(red)))
 	turn := g.ask("What shape is it?")
-	g.wait("something can be cancelled", 0, func(e event) bool { return e.Event == "busy" && e.Busy })
+	working := 0 // told by the window first, then by the service, which has sent the question by then
+	g.wait("the engine was asked", 0, func(e event) bool {
+		if e.Event == "turn" && e.ID == turn && e.State == "working" {
+			working++
+		}
+		return working == 2
+	})
 	if e := g.cancel(turn); e.State != "cancelled" {
 		t.Errorf("%+v", e)
 	}
