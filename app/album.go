@@ -286,11 +286,11 @@ func (c *Controller) closeGallery(k *talk) {
 // Thumbs hears which conversations of the sidebar have come into sight.
 func (c *Controller) Thumbs(conversations []int64) {
 	for _, id := range slices.Backward(conversations) { // the loader begins with what was wanted last
-		s, ok := c.summaries[id]
-		if !ok || s.Picture.IsZero() {
+		picture, ok := c.listing.pictures[id]
+		if !ok {
 			continue
 		}
-		if img, ok := c.sideThumbs.get(s.Picture); ok {
+		if img, ok := c.sideThumbs.get(picture); ok {
 			c.view.SetThumb(id, img)
 		} else {
 			c.sideLoads.want(id)
@@ -299,7 +299,7 @@ func (c *Controller) Thumbs(conversations []int64) {
 }
 
 func (c *Controller) loadSideThumb(id int64, done func()) {
-	hash := c.summaries[id].Picture
+	hash := c.listing.pictures[id]
 	if img, ok := c.sideThumbs.get(hash); ok { // of another conversation with the same picture
 		done()
 		c.view.SetThumb(id, img)

@@ -74,12 +74,10 @@ func (c *Controller) DeleteFrom(id uint64) {
 	c.quiet(k, k.conv.Turns[at:])
 	removed := k.conv.RemoveFrom(t)
 	var kept store.Removed
-	s := stepOf(k, t, func(s *store.Store, turn int64) (err error) {
-		kept, err = s.RemoveFrom(turn)
+	c.keepChange(k, func(s *store.Store) (err error) {
+		kept, err = s.RemoveFrom(k.folio.turns[id])
 		return err
 	})
-	s.over = func(error) { c.refresh() }
-	c.keep(k, s)
 	c.view.SetTurns(k.renderAll())
 	c.next(k)
 	c.view.Offer(deletedText(len(removed)), words.T("Undo"), func() {
@@ -101,19 +99,11 @@ func (c *Controller) putBack(k *talk, at int, removed []*chat.Turn, write func(*
 		k, was = now, k.folio
 	}
 	f := k.folio
-	c.keep(k, &step{
-		write: func(s *store.Store) error {
-			for _, t := range removed {
-				f.turns[t.ID] = was.turns[t.ID]
-			}
-			return write(s)
-		},
-		over: func(err error) {
-			if err != nil {
-				c.view.Notify(sentence(err))
-			}
-			c.refresh()
-		},
+	c.keepChange(k, func(s *store.Store) error {
+		for _, t := range removed {
+			f.turns[t.ID] = was.turns[t.ID]
+		}
+		return write(s)
 	})
 	k.conv.Turns = slices.Insert(k.conv.Turns, min(at, len(k.conv.Turns)), removed...)
 	for _, t := range removed {
@@ -168,12 +158,12 @@ func (c *Controller) Branch(id uint64, text string) {
 	var b *talk
 	c.journal.push(&step{
 		write: func(s *store.Store) error {
-			made, err := s.Branch(from, before)
+			copied, err := s.Branch(from, before)
 			if err != nil {
 				return err
 			}
-			copied, err := s.Load(made.ID)
-			b = talkOf(copied)
+			whole, err := s.Load(copied.ID)
+			b = talkOf(whole)
 			return err
 		},
 		tried: func(err error) {

@@ -12,6 +12,7 @@ import (
 	"galago/app/chat"
 	"galago/app/chat/store"
 	"galago/assets"
+	"galago/assets/words"
 	"galago/inference"
 	"galago/inference/vision"
 	"galago/ui"
@@ -44,15 +45,11 @@ type Controller struct {
 	trouble    error                        // why something is not kept; nil when all is
 	touched    bool                         // the person has begun something
 
-	summaries    map[int64]store.Summary // of all conversations
-	list         []store.Summary         // the same, newest first
-	listed       []ui.Conversation       // as the window has it
-	listing      bool                    // the list is being read
-	listAgain    bool                    // it has changed since that began
-	opening      int                     // counts what was to be opened, so that a late one is known as one
-	query        string                  // what is searched for
-	stopSearch   context.CancelFunc      // of the search for it; nil when none runs
-	drafts       map[int64]draft         // of conversations that are not in memory; of a new one at 0
+	listing      listing            // of all conversations
+	opening      int                // counts what was to be opened, so that a late one is known as one
+	query        string             // what is searched for
+	stopSearch   context.CancelFunc // of the search for it; nil when none runs
+	drafts       map[int64]draft    // of conversations that are not in memory; of a new one at 0
 	album        recent[[32]byte, *vision.Picture]
 	gallery      recent[*chat.Turn, *display] // turns of the open conversation whose thumbnails are there
 	sideThumbs   recent[store.Hash, image.Image]
@@ -104,6 +101,7 @@ func NewController(p Params) *Controller {
 	}
 	c.later = func(d time.Duration, f func()) { time.AfterFunc(d, func() { c.do(f) }) }
 	c.gallery = recent[*chat.Turn, *display]{room: galleryRoom, size: displaySize, dropped: c.galleryDropped}
+	c.listing.pictures = map[int64]store.Hash{}
 	c.galleryLoads.load, c.sideLoads.load = c.loadGallery, c.loadSideThumb
 	c.demo, c.demoErr = assets.DemoModel()
 	return c
@@ -211,14 +209,14 @@ func (c *Controller) Send(text string) {
 	c.sending = ""
 	switch {
 	case text == "":
-		c.view.Notify("Type a question first.")
+		c.view.Notify(words.T("Type a question first."))
 	case c.opened == files{} && c.demoErr != nil:
-		c.view.Notify("No model is open. Open one first.")
+		c.view.Notify(words.T("No model is open. Open one first."))
 	case c.attachmentProblem():
-		c.view.Notify("Remove the picture that cannot be used, then send again.")
+		c.view.Notify(words.T("Remove the picture that cannot be used, then send again."))
 	case c.attachmentsReading():
 		c.sending = text
-		c.view.Notify("The question goes out as soon as the picture is read.")
+		c.view.Notify(words.T("The question goes out as soon as the picture is read."))
 	default:
 		c.ask(text)
 	}
@@ -296,9 +294,8 @@ func (c *Controller) Unqueue(id uint64) {
 func (c *Controller) remove(t *chat.Turn) {
 	c.conv.Remove(t)
 	delete(c.shown, t)
-	s := stepOf(c.talk, t, func(s *store.Store, turn int64) error { return s.RemoveTurn(turn) })
-	s.over = func(error) { c.refresh() }
-	c.keep(c.talk, s)
+	f := c.folio
+	c.keepChange(c.talk, func(s *store.Store) error { return s.RemoveTurn(f.turns[t.ID]) })
 	c.view.SetTurns(c.renderAll())
 }
 

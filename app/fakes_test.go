@@ -177,6 +177,7 @@ func newBench(t testing.TB) *bench {
 
 func newBenchAt(t testing.TB, settings string) *bench {
 	b := &bench{t: t, view: &fakeView{}, client: &fakeClient{}, main: make(chan func(), 1000), settings: settings}
+	t.Cleanup(func() { b.keeper.wait() }) // before its folder goes
 	b.Controller = NewController(Params{
 		Do:           func(f func()) { b.main <- f },
 		Client:       b.client,
@@ -255,7 +256,7 @@ func (b *bench) tell(s inference.Status) {
 func (b *bench) ready() inference.Status {
 	return inference.Status{
 		State: inference.StateReady, PID: 42,
-		Model: inference.Model{Name: b.demo.Name, Path: b.demo.Model, MMProj: b.demo.MMProj},
+		Model: inference.Model{Name: b.demo.Name, Path: b.demo.Model, MMProj: b.demo.MMProj, Context: b.demo.Context},
 		Loaded: protocol.Loaded{
 			Name: "demo", Description: "qwen3vl 2B Q8_0", Context: 2048, Device: "CPU",
 			Vision: protocol.Vision{Enabled: true, Factor: 32, MinTokens: 8, MaxTokens: 1100},

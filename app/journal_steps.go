@@ -39,6 +39,7 @@ func (c *Controller) keepQuestion(k *talk, t *chat.Turn) {
 	pictures := slices.Clone(t.Images)
 	q := store.Question{Text: t.Question, Model: modelName(c.status)}
 	var kept store.Turn
+	var now entry
 	c.keep(k, &step{
 		write: func(s *store.Store) (err error) {
 			if q.Pictures, err = putPictures(s, pictures); err != nil {
@@ -48,6 +49,7 @@ func (c *Controller) keepQuestion(k *talk, t *chat.Turn) {
 				return err
 			}
 			f.id, f.turns[id] = kept.Conversation, kept.ID
+			now = entryOf(s, f.id)
 			return nil
 		},
 		over: func(err error) {
@@ -56,6 +58,7 @@ func (c *Controller) keepQuestion(k *talk, t *chat.Turn) {
 				return
 			}
 			c.questionKept(k, t, kept)
+			c.list(now)
 		},
 	})
 }
@@ -101,7 +104,6 @@ func (c *Controller) questionKept(k *talk, t *chat.Turn, kept store.Turn) {
 		c.view.SetOpen(k.stored)
 	}
 	c.galleryAdd(k, t)
-	c.refresh()
 }
 
 // keepAnswer writes an answer down as far as it is.
@@ -110,6 +112,28 @@ func (c *Controller) keepAnswer(k *talk, t *chat.Turn) {
 	c.keep(k, &step{
 		saves: id,
 		write: func(s *store.Store) error { return s.SaveAnswer(f.turns[id], a) },
+	})
+}
+
+// keepChange writes a change of a conversation down that its line in the list may show.
+func (c *Controller) keepChange(k *talk, write func(*store.Store) error) {
+	f := k.folio
+	var now entry
+	c.keep(k, &step{
+		write: func(s *store.Store) error {
+			err := write(s)
+			if err == nil {
+				now = entryOf(s, f.id)
+			}
+			return err
+		},
+		over: func(err error) {
+			if err != nil {
+				c.view.Notify(sentence(err))
+				return
+			}
+			c.list(now)
+		},
 	})
 }
 

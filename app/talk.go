@@ -143,7 +143,7 @@ func (c *Controller) enter(k *talk) {
 	c.compose(d.text)
 	c.showAttachments()
 	c.showBusy()
-	c.showConversations()
+	c.showBusyOnes()
 }
 
 // leave puts the open conversation into the background.
@@ -246,7 +246,7 @@ func (c *Controller) next(k *talk) {
 		c.showQueue()
 		c.showBusy()
 	}
-	c.showConversations()
+	c.showBusyOnes()
 	c.forget(k)
 }
 

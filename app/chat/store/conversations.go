@@ -67,6 +67,15 @@ func (s *Store) Conversations(limit int, after Cursor) ([]Summary, error) {
 	return list, s.told(doing, rows.Err())
 }
 
+// Summary reads a conversation of the list. Errors: ErrNotFound, also where it was deleted.
+func (s *Store) Summary(id int64) (Summary, error) {
+	c, err := scanSummary(s.read.QueryRow(selectSummary+"WHERE c.id = ? AND c.deleted = 0", id).Scan)
+	if err == sql.ErrNoRows {
+		err = ErrNotFound
+	}
+	return c, s.told("the conversation could not be read", err)
+}
+
 // Create makes an empty conversation. Its title may be empty: the first question then gives it one.
 func (s *Store) Create(title string) (Summary, error) {
 	now := millis(s.now())
