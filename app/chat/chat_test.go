@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"galago/inference/vision"
 )
@@ -94,5 +95,106 @@ func TestDetailOfAllPicturesThatAreRead(t *testing.T) {
 		if got := c.Turns[i].Images[0].Detail; got != want {
 			t.Errorf("turn %d: %q, want %q", i+1, got, want)
 		}
+	}
+}
+
+func TestVersions(t *testing.T) {
+	began := time.Date(2026, 11, 23, 12, 0, 0, 0, time.UTC)
+	u := turn("q", Done, "one")
+	u.Started = began
+	for i, text := range []string{"two", "three"} {
+		u.Restart()
+		u.Write(text)
+		u.State, u.Started = Done, began.Add(time.Duration(i+1)*time.Minute)
+	}
+	for _, c := range []struct {
+		choose, index, version int
+		text, earlier          string
+	}{
+		{3, -1, 3, "three", "one two"}, // it is the present one
+		{1, 0, 1, "one", "two three"},
+		{2, 0, 2, "two", "three one"},
+		{3, 0, 3, "three", "one two"},
+		{0, -1, 3, "three", "one two"},
+		{4, -1, 3, "three", "one two"},
+	} {
+		index := u.Choose(c.choose)
+		var earlier []string
+		for _, a := range u.Earlier {
+			earlier = append(earlier, a.Text)
+		}
+		version, count := u.Versions()
+		if index != c.index || version != c.version || count != 3 || u.Answer() != c.text || strings.Join(earlier, " ") != c.earlier {
+			t.Errorf("choosing %d gives %d: %q is %d of %d, before it %q", c.choose, index, u.Answer(), version, count, earlier)
+		}
+	}
+	u.State = Streaming
+	if u.Choose(1) != -1 {
+		t.Error("an answer is chosen while another is written")
+	}
+}
+
+func TestAnEmptyFailureIsNoVersion(t *testing.T) {
+	u := turn("q", Failed, "")
+	u.Restart()
+	if len(u.Earlier) != 0 {
+		t.Errorf("put aside: %+v", u.Earlier)
+	}
+	u.State = Done // the model said nothing, and meant it
+	u.Restart()
+	if len(u.Earlier) != 1 {
+		t.Errorf("put aside: %+v", u.Earlier)
+	}
+}
+
+func TestCanContinue(t *testing.T) {
+	for _, c := range []struct {
+		state  State
+		cut    bool
+		answer string
+		want   bool
+	}{
+		{Done, false, "whole", false},
+		{Done, true, "cut", true},
+		{Cancelled, false, "half", true},
+		{Failed, false, "half", true},
+		{Interrupted, false, "half", true},
+		{Interrupted, false, "", false},
+		{Streaming, false, "half", false},
+	} {
+		u := turn("q", c.state, c.answer)
+		u.Cut = c.cut
+		if got := u.CanContinue(); got != c.want {
+			t.Errorf("%+v: %t", c, got)
+		}
+	}
+}
+
+func TestThoughtsAreNotToldAgain(t *testing.T) {
+	thinks := turn("two", Cancelled, "<think>only thoughts")
+	last := turn("three", Cancelled, "<think>hm</think>half")
+	c := Conversation{Turns: []*Turn{turn("one", Done, "<think>secret</think>first"), thinks, last}}
+	if got := show(c.Until(last)); got != "user: one\nassistant: first\nuser: three" {
+		t.Errorf("the model reads %q", got)
+	}
+	if got := show(c.Continued(last)); got != "user: one\nassistant: first\nuser: three\nassistant: half" {
+		t.Errorf("it goes on with %q", got)
+	}
+	if got := show(c.Continued(thinks)); got != "user: one\nassistant: first\nuser: two\nassistant: <think>only thoughts" {
+		t.Errorf("a thought goes on with %q", got)
+	}
+}
+
+func TestCopyIsATurnOfItsOwn(t *testing.T) {
+	u := turn("q", Streaming, "half", &vision.Picture{Name: "a"})
+	c := u.Copy(7)
+	u.Write(" and more")
+	u.Images[0].Detail = "low"
+	if c.ID != 7 || c.Answer() != "half" || c.State != Interrupted || c.Images[0].Detail != "" {
+		t.Errorf("the copy is %+v, %q", c, c.Answer())
+	}
+	u.Truncate(4)
+	if u.Answer() != "half" {
+		t.Errorf("cut to %q", u.Answer())
 	}
 }

@@ -92,7 +92,7 @@ func TestWhatIsStoredIsThereAgain(t *testing.T) {
 	answer := Answer{
 		Text: "Three mugs\x00 and \xff.", State: Failed, Drop: true, Figures: []string{"42 tokens/s"}, Notices: []string{"fewer tokens"},
 		Problem: &Problem{Title: "No memory", Text: "t", Action: "a", Detail: "d"},
-		Model:   "Qwen", Started: started, Ended: started.Add(time.Second),
+		Model:   "Qwen", Started: started, Ended: started.Add(time.Second), Thought: 420 * time.Millisecond, Cut: true,
 	}
 	ok(t, s.SaveAnswer(turn.ID, answer))
 	ok(t, s.Close())
