@@ -177,13 +177,13 @@ func newBench(t testing.TB) *bench {
 
 func newBenchAt(t testing.TB, settings string) *bench {
 	b := &bench{t: t, view: &fakeView{}, client: &fakeClient{}, main: make(chan func(), 1000), settings: settings}
-	t.Cleanup(func() { b.keeper.wait() }) // before its folder goes
 	b.Controller = NewController(Params{
 		Do:           func(f func()) { b.main <- f },
 		Client:       b.client,
 		Copy:         func(s string) { b.clip = s },
 		SettingsPath: settings,
 	})
+	b.keeper.start = func(write func()) { write() }
 	b.desk.find = func(context.Context) portal.Offers { return portal.Offers{} } // not the one of who runs the test
 	return b
 }

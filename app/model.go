@@ -26,7 +26,8 @@ type files struct {
 func (c *Controller) open(f files) {
 	c.choosing++
 	c.take(f)
-	c.client.Open(c.nextModel(f)) // without a path, when the built-in model was not found, it only ends what is open
+	c.asked = c.nextModel(f)
+	c.client.Open(c.asked) // without a path, when the built-in model was not found, it only ends what is open
 	c.showSettings()
 }
 
@@ -74,7 +75,7 @@ func (c *Controller) openAs(m inference.Model) {
 	}
 	c.take(f)
 	c.notice, c.restoring = nil, false
-	c.wayOut = m
+	c.wayOut, c.asked = m, m
 	c.client.Open(m)
 	c.showSettings()
 }
@@ -97,13 +98,13 @@ func (c *Controller) OpenModel(model, mmproj string) {
 func (c *Controller) choseModel(f files, err error) {
 	if err != nil {
 		c.notice = problemBanner(err) // what is open stays open
-		c.notice.Label, c.notice.Do = "Choose again…", c.view.ChooseModel
+		c.notice.Label, c.notice.Do = words.T("Choose again…"), c.view.ChooseModel
 		c.showBanner()
 		return
 	}
 	c.notice, c.restoring, c.wayOut = nil, false, inference.Model{}
 	if f.mmproj == "" {
-		c.notice = &ui.Banner{Text: filepath.Base(f.model) + " is opened for text only: no vision file (mmproj) that fits lies beside it."}
+		c.notice = &ui.Banner{Text: words.T("%s is opened for text only: no vision file (mmproj) that fits lies beside it.", filepath.Base(f.model))}
 	}
 	c.open(f)
 }
@@ -148,7 +149,7 @@ func pair(a, b string) (files, error) {
 		case f.Kind() != gguf.KindMMProj && model == nil:
 			model = f
 		default:
-			return files{}, unsuitable(path, "is of the same kind as the other file. Choose one model and one vision file (mmproj).")
+			return files{}, unsuitable(path, words.T("is of the same kind as the other file. Choose one model and one vision file (mmproj)."))
 		}
 	}
 	switch {
@@ -160,7 +161,7 @@ func pair(a, b string) (files, error) {
 		model = partner(mmproj.Path, func(f *gguf.File) bool { return gguf.MatchMMProj(f, mmproj) == nil })
 	}
 	if model == nil {
-		return files{}, unsuitable(mmproj.Path, "is a vision file, and no model that fits lies beside it. Choose the model too.")
+		return files{}, unsuitable(mmproj.Path, words.T("is a vision file, and no model that fits lies beside it. Choose the model too."))
 	}
 	f := files{model: model.Path}
 	if mmproj != nil {
@@ -266,9 +267,9 @@ func (c *Controller) loadEnded() {
 			return // the built-in model would not load either
 		}
 		c.notice = problemBanner(s.Err)
-		c.notice.Text = fmt.Sprintf("The built-in model is open, because %s did not load. %s", filepath.Base(s.Model.Path), c.notice.Text)
+		c.notice.Text = words.T("The built-in model is open, because %s did not load. %s", filepath.Base(s.Model.Path), c.notice.Text)
 		again := c.opened
-		c.notice.Label, c.notice.Do = "Try it again", func() {
+		c.notice.Label, c.notice.Do = words.T("Try it again"), func() {
 			c.notice = nil
 			c.open(again)
 		}
@@ -303,14 +304,14 @@ func (c *Controller) modelView() ui.Model {
 	case inference.StateLoading:
 		m.State, m.Loading = "loading", s.Load
 	case inference.StateFailed:
-		m.State = "not loaded"
+		m.State = words.T("not loaded")
 	case inference.StateStopped:
-		m.State = "no model"
+		m.State = words.T("no model")
 	case inference.StateUnloaded:
-		m.State = "unloaded: the next question loads it"
+		m.State = words.T("unloaded: the next question loads it")
 	default:
 		m.Vision = s.Loaded.Vision.Enabled
-		m.Detail = fmt.Sprintf("%s · %s context", quantization(s.Loaded.Description), contextText(s.Loaded.Context))
+		m.Detail = words.T("%s · %s context", quantization(s.Loaded.Description), contextText(s.Loaded.Context))
 	}
 	return m
 }
@@ -324,7 +325,7 @@ func modelName(s inference.Status) string {
 	case s.Model.Path != "":
 		return strings.TrimSuffix(filepath.Base(s.Model.Path), ".gguf")
 	}
-	return "No model"
+	return words.T("No model")
 }
 
 // quantization is the last word of llama.cpp's description, such as Q8_0 of "qwen3vl 2B Q8_0".
@@ -374,9 +375,9 @@ func (c *Controller) bannerNow() *ui.Banner {
 		if way := modelChoice(s.Err); way != nil {
 			b.Label, b.Do = way.Label, func() { c.openAs(*way.Model) }
 		} else if c.builtIn() || c.demoErr != nil || !aboutModel(s.Err) {
-			b.Label, b.Do = "Try again", c.Reload
+			b.Label, b.Do = words.T("Try again"), c.Reload
 		} else {
-			b.Label, b.Do = "Use the built-in model", c.UseBuiltIn
+			b.Label, b.Do = words.T("Use the built-in model"), c.UseBuiltIn
 		}
 		return b
 	case c.loadsOtherwise():
@@ -388,18 +389,18 @@ func (c *Controller) bannerNow() *ui.Banner {
 		return nil
 	case c.demoErr != nil:
 		return &ui.Banner{
-			Text: sentence(c.demoErr) + " Open a model of your own, or install Galago again.", Problem: true,
-			Label: "Open a model…", Do: c.view.ChooseModel,
+			Text: sentence(c.demoErr) + " " + words.T("Open a model of your own, or install Galago again."), Problem: true,
+			Label: words.T("Open a model…"), Do: c.view.ChooseModel,
 		}
 	}
-	return &ui.Banner{Text: "Built-in demo model: it knows shapes, colours and numbers.", Label: "Open a model…", Do: c.view.ChooseModel}
+	return &ui.Banner{Text: words.T("Built-in demo model: it knows shapes, colours and numbers."), Label: words.T("Open a model…"), Do: c.view.ChooseModel}
 }
 
 // problemBanner is an error as a strip.
 func problemBanner(err error) *ui.Banner {
 	p := problem(err)
 	if inference.CodeOf(err) == protocol.CodeWontFit {
-		p.Action = "Close other programs that use the memory, or open a smaller model." // there is one button, and nothing below
+		p.Action = words.T("Close other programs that use the memory, or open a smaller model.") // there is one button, and nothing below
 	}
 	text := strings.TrimSuffix(p.Title, ".") + ". " + p.Text + " " + p.Action
 	return &ui.Banner{Text: strings.TrimSpace(text), Problem: true, Detail: p.Detail}

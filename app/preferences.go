@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"galago/assets/words"
@@ -16,6 +17,9 @@ import (
 type preferences struct {
 	dataFolder string          // where what a person made is kept
 	language   string          // in the settings when the program began, which speaks it until it ends
+	asked      inference.Model // what was opened last
+	keeper     settingsKeeper
+	unsaved    error           // why the settings could not be written down last; nil when they were
 	wayOut     inference.Model // how a model is opened out of trouble with it, instead of as the settings want; empty: none
 }
 
@@ -235,14 +239,10 @@ func (c *Controller) settingsInfo() *ui.SettingsInfo {
 	return info
 }
 
-// loadsOtherwise reports whether the open model would be loaded with another context or KV type than it was.
+// loadsOtherwise reports whether the model that was opened would be opened with another context or KV type now.
 func (c *Controller) loadsOtherwise() bool {
-	open := c.status.Model
-	if open.Path == "" || !c.current() {
-		return false
-	}
 	next := c.nextModel(c.opened)
-	return open.Context != next.Context || open.KVType != next.KVType
+	return c.asked.Path != "" && (c.asked.Context != next.Context || c.asked.KVType != next.KVType)
 }
 
 // freeCost says what freeing working memory after every answer costs, as measured.
@@ -253,11 +253,73 @@ func freeCost(d time.Duration) string {
 	return words.T("adds about %s to the next question, as measured", seconds(float64(d.Microseconds())/1000))
 }
 
+// keepSettings writes the settings down, beside the main goroutine.
 func (c *Controller) keepSettings() {
-	if c.settingsPath == "" {
-		return
+	if c.settingsPath != "" {
+		c.keeper.put(c.settingsPath, c.settings, func(err error) { c.do(func() { c.settingsKept(err) }) })
 	}
-	if err := saveSettings(c.settingsPath, c.settings); err != nil {
+}
+
+// settingsKept tells when the settings cannot be written down, once until they can.
+func (c *Controller) settingsKept(err error) {
+	if err != nil && c.unsaved == nil {
 		c.view.Notify(words.T("The settings could not be saved: %s", sentence(err)))
+	}
+	c.unsaved = err
+}
+
+// settingsKeeper writes settings one after the other, and of those that come meanwhile only the last. Any goroutine may
+// use it.
+type settingsKeeper struct {
+	start func(write func()) // runs write, on a goroutine of its own or, in tests, at once; nil: the former
+
+	mu      sync.Mutex // owns what follows
+	next    func()     // writes the last that came; nil: all is written
+	writing chan struct{}
+}
+
+// put has settings written to path, and done told on another goroutine.
+func (k *settingsKeeper) put(path string, s Settings, done func(error)) {
+	k.mu.Lock()
+	k.next = func() { done(saveSettings(path, s)) }
+	idle := k.writing == nil
+	if idle {
+		k.writing = make(chan struct{})
+	}
+	over := k.writing
+	k.mu.Unlock()
+	switch {
+	case !idle:
+	case k.start != nil:
+		k.start(func() { k.write(over) })
+	default:
+		go k.write(over)
+	}
+}
+
+// write ends when there is nothing more to be written.
+func (k *settingsKeeper) write(over chan struct{}) {
+	defer close(over)
+	for {
+		k.mu.Lock()
+		next := k.next
+		k.next = nil
+		if next == nil {
+			k.writing = nil
+			k.mu.Unlock()
+			return
+		}
+		k.mu.Unlock()
+		next()
+	}
+}
+
+// wait returns when all that was put is written.
+func (k *settingsKeeper) wait() {
+	k.mu.Lock()
+	over := k.writing
+	k.mu.Unlock()
+	if over != nil {
+		<-over
 	}
 }

@@ -2,6 +2,7 @@ package app
 
 import (
 	"math"
+	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
@@ -163,5 +164,31 @@ func TestAWayOutOutlastsTheNextLoad(t *testing.T) {
 	b.UseBuiltIn()
 	if got := last(); got.ImageMaxTokens == 256 {
 		t.Errorf("chosen anew it is %+v", got)
+	}
+}
+
+// Of settings that come while others are written, the last is written next, and all is on the disk after wait.
+func TestTheLastSettingsAreWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "settings.json")
+	var k settingsKeeper
+	k.wait()
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	told := 0
+	k.put(path, defaultSettings(), func(error) { close(begun); <-goOn })
+	<-begun
+	s := defaultSettings()
+	for i := range 100 {
+		s.MaxTokens = i + 1
+		k.put(path, s, func(err error) {
+			if err != nil {
+				t.Error(err)
+			}
+			told++
+		})
+	}
+	close(goOn)
+	k.wait()
+	if got, err := loadSettings(path); err != nil || got.MaxTokens != 100 || told != 1 {
+		t.Errorf("%d, %v after %d more were written", got.MaxTokens, err, told)
 	}
 }

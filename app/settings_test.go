@@ -189,6 +189,7 @@ func TestSettingsThatCannotBeKeptAreTold(t *testing.T) {
 	b.start()
 	write(t, dir, nil) // a file where the folder should be
 	b.ChangeSettings(ui.Settings{MaxTokens: 100, Temperature: 1, Theme: "dark"})
+	b.run()
 	if !strings.HasPrefix(b.view.note(), "The settings could not be saved: ") || b.Controller.settings.MaxTokens != 100 {
 		t.Errorf("note %q", b.view.note())
 	}
