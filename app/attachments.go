@@ -130,11 +130,11 @@ func (c *Controller) Attach(paths []string) {
 		c.OpenModel(models[0], append(models, "")[1])
 	}
 	if room := maxAttachments - len(c.attachments); len(paths) > room {
-		left := fmt.Sprintf("%d were left out", len(paths)-room)
+		left := words.T("%d were left out", len(paths)-room)
 		if len(paths)-room == 1 {
-			left = "one was left out"
+			left = words.T("one was left out")
 		}
-		c.view.Notify(fmt.Sprintf("A question takes %d pictures at most; %s.", maxAttachments, left))
+		c.view.Notify(words.T("A question takes %d pictures at most; %s.", maxAttachments, left))
 		paths = paths[:room]
 	}
 	for _, path := range paths {
@@ -174,7 +174,7 @@ func splitModels(paths []string) (others, models []string) {
 // AttachImage adds a pasted picture.
 func (c *Controller) AttachImage(name string, data []byte) {
 	if len(c.attachments) >= maxAttachments {
-		c.view.Notify(fmt.Sprintf("A question takes %d pictures at most.", maxAttachments))
+		c.view.Notify(words.T("A question takes %d pictures at most.", maxAttachments))
 		return
 	}
 	c.attach(name, func() ([]byte, error) { return data, nil })
@@ -248,16 +248,18 @@ func (c *Controller) attachmentProblem() bool {
 }
 
 // reasons are why a file is refused, short enough to stand beside a thumbnail; the whole sentence is in the tooltip.
-var reasons = map[vision.Kind]string{
-	vision.KindMissing:     "No longer there",
-	vision.KindFolder:      "A folder",
-	vision.KindUnreadable:  "May not be read",
-	vision.KindEmpty:       "An empty file",
-	vision.KindTooBig:      "The file is too big",
-	vision.KindNotPicture:  "Not a picture",
-	vision.KindTooLarge:    "Too many pixels",
-	vision.KindDamaged:     "Damaged",
-	vision.KindUnsupported: "An unusual format",
+func reasons() map[vision.Kind]string {
+	return map[vision.Kind]string{
+		vision.KindMissing:     words.T("No longer there"),
+		vision.KindFolder:      words.T("A folder"),
+		vision.KindUnreadable:  words.T("May not be read"),
+		vision.KindEmpty:       words.T("An empty file"),
+		vision.KindTooBig:      words.T("The file is too big"),
+		vision.KindNotPicture:  words.T("Not a picture"),
+		vision.KindTooLarge:    words.T("Too many pixels"),
+		vision.KindDamaged:     words.T("Damaged"),
+		vision.KindUnsupported: words.T("An unusual format"),
+	}
 }
 
 // problemOf is why a picture cannot be asked about, or nil.
@@ -265,8 +267,8 @@ func (c *Controller) problemOf(a *attachment) *ui.Problem {
 	if a.err != nil {
 		p := problem(a.err)
 		var refused *vision.Error
-		if errors.As(a.err, &refused) && reasons[refused.Kind] != "" {
-			p.Title = reasons[refused.Kind]
+		if errors.As(a.err, &refused) && reasons()[refused.Kind] != "" {
+			p.Title = reasons()[refused.Kind]
 		}
 		return p
 	}
@@ -329,7 +331,7 @@ func (c *Controller) info(a *attachment) string {
 	grid := c.grid(a.detail)
 	if grid.Factor > 0 {
 		w, h := grid.Size(p.Width, p.Height)
-		s += fmt.Sprintf(" → %d × %d · %s tokens", w, h, thousands(grid.Tokens(p.Width, p.Height)))
+		s += fmt.Sprintf(" → %d × %d · ", w, h) + words.T("%s tokens", thousands(grid.Tokens(p.Width, p.Height)))
 	}
 	if p.Note != "" {
 		s += " · " + p.Note

@@ -2,11 +2,11 @@ package app
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"strings"
 
 	"galago/app/chat"
+	"galago/assets/words"
 	"galago/inference"
 	"galago/inference/protocol"
 	"galago/ui"
@@ -35,21 +35,21 @@ func memoryItems(s inference.Status, resident uint64) []ui.MemoryItem {
 	loaded := s.State == inference.StateReady || s.State == inference.StateBusy
 	items := []ui.MemoryItem{
 		{
-			Action: ui.MemoryForget, Label: "Forget this conversation’s cache", Expect: "frees no memory", Enabled: loaded,
-			Hint: "For answers that remember nothing: the next question reads the whole conversation again.",
+			Action: ui.MemoryForget, Label: words.T("Forget this conversation’s cache"), Expect: words.T("frees no memory"), Enabled: loaded,
+			Hint: words.T("For answers that remember nothing: the next question reads the whole conversation again."),
 		},
 		{
-			Action: ui.MemoryWorking, Label: "Free working memory", Expect: expect(working), Enabled: loaded && working > 0,
-			Hint: "KV cache, vision tower and scratch space. The weights stay; the next question makes the rest again.",
+			Action: ui.MemoryWorking, Label: words.T("Free working memory"), Expect: expect(working), Enabled: loaded && working > 0,
+			Hint: words.T("KV cache, vision tower and scratch space. The weights stay; the next question makes the rest again."),
 		},
 		{
-			Action: ui.MemoryUnload, Label: "Unload the model", Expect: expect(all), Enabled: loaded,
-			Hint: "Ends the engine, so that nothing of it is left in memory. The next question loads the model again.",
+			Action: ui.MemoryUnload, Label: words.T("Unload the model"), Expect: expect(all), Enabled: loaded,
+			Hint: words.T("Ends the engine, so that nothing of it is left in memory. The next question loads the model again."),
 		},
 	}
 	if len(s.Reduced) > 0 {
 		items = append(items, ui.MemoryItem{
-			Action: ui.MemoryLift, Label: "Use the full settings again", Expect: "loads the model again", Enabled: true,
+			Action: ui.MemoryLift, Label: words.T("Use the full settings again"), Expect: words.T("loads the model again"), Enabled: true,
 			Hint: strings.Join(s.Reduced, " "),
 		})
 	}
@@ -67,7 +67,7 @@ func (c *Controller) showMemory() {
 
 func expect(n uint64) string {
 	if n == 0 {
-		return "nothing to free"
+		return words.T("nothing to free")
 	}
 	return "about " + bytesText(n)
 }
@@ -76,13 +76,13 @@ func expect(n uint64) string {
 func (c *Controller) FreeMemory(action ui.MemoryAction) {
 	if action == ui.MemoryLift {
 		if c.running() {
-			c.view.Notify("The full settings are used as soon as the answer is there.")
+			c.view.Notify(words.T("The full settings are used as soon as the answer is there."))
 		}
 		c.client.Lift()
 		return
 	}
 	if c.running() {
-		c.view.Notify("That is done as soon as the answer is there.")
+		c.view.Notify(words.T("That is done as soon as the answer is there."))
 	}
 	go func() {
 		cleared, err := c.clear(action)
@@ -118,22 +118,22 @@ func (c *Controller) clear(action ui.MemoryAction) (inference.Cleared, error) {
 }
 
 func clearedText(r inference.Cleared) string {
-	where := r.Device
-	if where != "resident memory" {
-		where = "GPU memory"
+	where := words.T("GPU memory")
+	if r.Device == "resident memory" {
+		where = words.T("resident memory")
 	}
 	done := map[protocol.What]string{
-		protocol.ForgetCache: "The cache is forgotten",
-		protocol.FreeWorking: "Working memory is freed",
-		inference.Unloaded:   "The model is unloaded",
+		protocol.ForgetCache: words.T("The cache is forgotten"),
+		protocol.FreeWorking: words.T("Working memory is freed"),
+		inference.Unloaded:   words.T("The model is unloaded"),
 	}[r.What]
 	switch {
 	case r.What == protocol.ForgetCache:
-		return done + "; that frees no memory."
+		return words.T("%s; that frees no memory.", done)
 	case r.After >= r.Before:
-		return fmt.Sprintf("%s; no %s came back that could be measured.", done, where)
+		return words.T("%s; no %s came back that could be measured.", done, where)
 	}
-	return fmt.Sprintf("%s: %s of %s came back, measured.", done, bytesText(r.Before-r.After), where)
+	return words.T("%s: %s of %s came back, measured.", done, bytesText(r.Before-r.After), where)
 }
 
 // ChooseGPU opens the model on another card.
@@ -155,7 +155,7 @@ func (c *Controller) choices(t *chat.Turn, err *inference.Error) []ui.Choice {
 		list = append(list, ui.Choice{Label: way.Label, Do: func() { c.choose(t, way) }})
 	}
 	if len(list) > 0 { // they take the place of the usual button, but other programs may have been closed meanwhile
-		list = append(list, ui.Choice{Label: "Try again", Do: func() { c.Retry(t.ID) }})
+		list = append(list, ui.Choice{Label: words.T("Try again"), Do: func() { c.Retry(t.ID) }})
 	}
 	return list
 }

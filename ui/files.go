@@ -6,21 +6,22 @@ import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/dialog"
 	"fyne.io/fyne/v2/storage"
+
+	"galago/assets/words"
 )
 
 // pictureEndings are what the file dialog offers; the content decides later what a file is.
 var pictureEndings = []string{
-	".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp",
-	".JPG", ".JPEG", ".PNG", ".GIF", ".BMP", ".TIF", ".TIFF", ".WEBP",
+	".jpg", ".jpeg", ".png", ".gif", ".bmp", ".tif", ".tiff", ".webp", ".heic", ".heif", ".avif",
 }
 
-// choosePictures opens the file dialog. It takes one picture at a time; each one chosen is added.
+// choosePictures opens the desktop's dialog, or the window's own.
 func (w *Window) choosePictures() {
-	w.openFile("Add a picture", pictureEndings, func(path string) {
-		if w.act.Attach != nil {
-			w.act.Attach([]string{path})
-		}
-	})
+	if w.act.ChoosePictures != nil {
+		w.act.ChoosePictures(w.handle(), w.ownPictures)
+	} else {
+		w.ownPictures()
+	}
 }
 
 // ChooseModel asks for a model, as the header's menu does.
@@ -29,18 +30,18 @@ func (w *Window) ChooseModel() { w.openModel() }
 // openModel asks for the model, then for the file with its eyes.
 func (w *Window) openModel() {
 	endings := []string{".gguf", ".GGUF"}
-	w.openFile("Open a model (GGUF)", endings, func(model string) {
-		ask := dialog.NewConfirm("Does the model see pictures?",
-			"A model that sees pictures has a second file, often named mmproj-….gguf.\nWithout it the model can only chat.",
+	w.openFile(words.T("Open a model (GGUF)"), endings, func(model string) {
+		ask := dialog.NewConfirm(words.T("Does the model see pictures?"),
+			words.T("A model that sees pictures has a second file, often named mmproj-….gguf.\nWithout it the model can only chat."),
 			func(yes bool) {
 				if !yes {
 					w.act.OpenModel(model, "")
 					return
 				}
-				w.openFile("Open its mmproj file (GGUF)", endings, func(mmproj string) { w.act.OpenModel(model, mmproj) })
+				w.openFile(words.T("Open its mmproj file (GGUF)"), endings, func(mmproj string) { w.act.OpenModel(model, mmproj) })
 			}, w.win)
-		ask.SetConfirmText("Choose the mmproj file")
-		ask.SetDismissText("It only chats")
+		ask.SetConfirmText(words.T("Choose the mmproj file"))
+		ask.SetDismissText(words.T("It only chats"))
 		ask.Show()
 	})
 }
@@ -49,7 +50,7 @@ func (w *Window) openModel() {
 func (w *Window) openFile(title string, endings []string, chosen func(path string)) {
 	d := dialog.NewFileOpen(func(f fyne.URIReadCloser, err error) {
 		if err != nil {
-			w.Notify("The file could not be opened: " + err.Error())
+			w.Notify(words.T("The file could not be opened: %s", err))
 			return
 		}
 		if f == nil {
@@ -83,7 +84,7 @@ func (w *Window) ChooseFile(title string, endings []string, chosen func(path str
 func (w *Window) SaveFile(title, name string, chosen func(path string)) {
 	d := dialog.NewFileSave(func(f fyne.URIWriteCloser, err error) {
 		if err != nil {
-			w.Notify("The file could not be written: " + err.Error())
+			w.Notify(words.T("The file could not be written: %s", err))
 			return
 		}
 		if f == nil {
@@ -102,7 +103,7 @@ func (w *Window) SaveFile(title, name string, chosen func(path string)) {
 func (w *Window) ChooseFolder(title string, chosen func(path string)) {
 	d := dialog.NewFolderOpen(func(f fyne.ListableURI, err error) {
 		if err != nil {
-			w.Notify("The folder could not be opened: " + err.Error())
+			w.Notify(words.T("The folder could not be opened: %s", err))
 			return
 		}
 		if f != nil {

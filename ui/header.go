@@ -162,7 +162,7 @@ func newBannerStrip(act Actions, tips *tips, onSize func()) *bannerStrip {
 		}
 	})
 	b.button.small = true
-	b.fold = newButton(quiet, "", "Details", func() {
+	b.fold = newButton(quiet, "", words.T("Details"), func() {
 		b.shown = !b.shown
 		b.onSize()
 		b.Refresh()
