@@ -29,6 +29,7 @@ func shortcuts() []keyGroup {
 			{"Esc", words.T("Stop the answer")},
 			{"Ctrl+O", words.T("Add pictures")},
 			{"Ctrl+V", words.T("Paste a picture or text")},
+			{"Ctrl+Shift+S", words.T("Take a screenshot of a part of the screen")},
 		}},
 		{words.T("Read"), []keyLine{
 			{"Up Down", words.T("Scroll")},
@@ -39,10 +40,14 @@ func shortcuts() []keyGroup {
 		}},
 		{words.T("Conversations"), []keyLine{
 			{"Ctrl+N", words.T("New chat")},
-			{"Ctrl+F", words.T("Search")},
+			{"Ctrl+F Ctrl+K", words.T("Search")},
 			{"Ctrl+B", words.T("Show or hide the sidebar")},
+			{"F2", words.T("Rename the conversation")},
+			{"Ctrl+Z", words.T("Undo what was deleted")},
 		}},
 		{words.T("Everywhere"), []keyLine{
+			{"Ctrl+L", words.T("Back to the question")},
+			{"Ctrl+,", words.T("Settings")},
 			{"Tab", words.T("To the next part")},
 			{"Shift+Tab", words.T("To the part before")},
 			{"Enter Space", words.T("Press the marked button")},

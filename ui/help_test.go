@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -97,5 +98,37 @@ func TestTipOnFocus(t *testing.T) {
 	newButton(quiet, "chat", "New chat", nil).withTip(tips, "Begin a new conversation").FocusGained()
 	if run != nil {
 		t.Error("a tip covers what is beside a button that says what it does")
+	}
+}
+
+// The help names every shortcut that the window listens to, and no other with Ctrl but those that Fyne's entries and answers
+// know themselves.
+func TestHelpNamesWhatTheWindowListensTo(t *testing.T) {
+	testWindow(t, Actions{})
+	told := map[string]bool{}
+	for _, g := range shortcuts() {
+		for _, l := range g.lines {
+			for _, keys := range strings.Fields(l.keys) {
+				told[keys] = true
+			}
+		}
+	}
+	bound := map[string]bool{"Ctrl+V": true, "Ctrl+C": true, "Ctrl+A": true, "Ctrl+Z": true}
+	for _, k := range windowKeys {
+		name := "Ctrl+"
+		if k.Modifier&fyne.KeyModifierShift != 0 {
+			name += "Shift+"
+		}
+		bound[name+string(k.KeyName)] = true
+	}
+	for keys := range bound {
+		if !told[keys] {
+			t.Errorf("the help does not name %s", keys)
+		}
+	}
+	for keys := range told {
+		if strings.HasPrefix(keys, "Ctrl+") && !bound[keys] {
+			t.Errorf("the help names %s, and nothing listens to it", keys)
+		}
 	}
 }
