@@ -208,8 +208,12 @@ func (p *program) end() {
 	p.gate.close()
 	p.stopWatch()
 	if p.begun {
-		if b := <-p.listening; b != nil {
-			b.close()
+		select {
+		case b := <-p.listening:
+			if b != nil {
+				b.close()
+			}
+		case <-time.After(closePatience): // the conversations are still being opened, so nothing listens
 		}
 		p.controller.Close()
 		p.log.Info("Galago ends")

@@ -19,7 +19,8 @@ func (p *program) say(what ui.Problem) {
 		r.file.Close()
 	}
 	if p.notice == nil {
-		p.notice = ui.NewNotice(p.app, themeSetting(p.settings), p.giveUp)
+		theme, size := looksSetting(p.settings)
+		p.notice = ui.NewNotice(p.app, theme, size, p.giveUp)
 		p.notice.Set(what)
 		p.notice.Show()
 		return
@@ -140,13 +141,17 @@ func (p *program) openAgain() {
 	}()
 }
 
-// themeSetting is the theme that the settings ask for, before the controller has read them; empty where they say nothing.
-func themeSetting(path string) string {
-	var s struct{ Theme string }
-	if data, err := os.ReadFile(path); err != nil || json.Unmarshal(data, &s) != nil {
-		return ""
+// looksSetting is the theme and the size of text that the settings ask for, before the controller has read them; empty and
+// 0 where they say nothing.
+func looksSetting(path string) (theme string, textSize float64) {
+	var s struct {
+		Theme    string
+		TextSize float64 `json:"text_size"`
 	}
-	return s.Theme
+	if data, err := os.ReadFile(path); err != nil || json.Unmarshal(data, &s) != nil {
+		return "", 0
+	}
+	return s.Theme, s.TextSize
 }
 
 // reporting is a View that offers the report of a crash below the header, where nothing graver is to be said.

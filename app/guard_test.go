@@ -140,16 +140,20 @@ func TestFilesOfTheCommandLine(t *testing.T) {
 	}
 }
 
-func TestThemeOfTheSettings(t *testing.T) {
+func TestLooksOfTheSettings(t *testing.T) {
 	dir := t.TempDir()
-	for name, c := range map[string]struct{ text, want string }{
-		"dark": {`{"theme": "dark", "seed": 1}`, "dark"}, "none": {`{}`, ""}, "damaged": {`{"theme": "dark"`, ""},
+	for name, c := range map[string]struct {
+		text, theme string
+		size        float64
+	}{
+		"both": {`{"theme": "dark", "seed": 1, "text_size": 1.25}`, "dark", 1.25}, "none": {`{}`, "", 0},
+		"damaged": {`{"theme": "dark"`, "", 0}, "of another kind": {`{"theme": 7}`, "", 0},
 	} {
-		if got := themeSetting(write(t, filepath.Join(dir, name), []byte(c.text))); got != c.want {
-			t.Errorf("%s: %q", name, got)
+		if theme, size := looksSetting(write(t, filepath.Join(dir, name), []byte(c.text))); theme != c.theme || size != c.size {
+			t.Errorf("%s: %q, %v", name, theme, size)
 		}
 	}
-	if got := themeSetting(filepath.Join(dir, "missing")); got != "" {
-		t.Errorf("missing: %q", got)
+	if theme, size := looksSetting(filepath.Join(dir, "missing")); theme != "" || size != 0 {
+		t.Errorf("missing: %q, %v", theme, size)
 	}
 }

@@ -18,8 +18,9 @@ type Notice struct {
 }
 
 // NewNotice builds the window without showing it. closed runs when the person closes it, also by Esc; the theme is a
-// setting's: "light", "dark", or anything else for the system's.
-func NewNotice(a fyne.App, theme string, closed func()) *Notice {
+// setting's: "light", "dark", or anything else for the system's; so is the text's size, a factor, 0 for the usual one.
+func NewNotice(a fyne.App, theme string, textSize float64, closed func()) *Notice {
+	setTextFactor(float32(textSize))
 	a.Settings().SetTheme(newLook(theme))
 	n := &Notice{win: a.NewWindow("Galago"), body: newNotice()}
 	n.win.SetPadded(false)
@@ -61,7 +62,7 @@ func (n *Notice) Close() {
 // Fyne is the window underneath.
 func (n *Notice) Fyne() fyne.Window { return n.win }
 
-const noticeWidth float32 = 480
+func noticeWidth() float32 { return scaled(480) }
 
 // notice is what a Notice shows: a title, texts below it, and the ways out at the lower right corner.
 type notice struct {
@@ -120,7 +121,7 @@ func (n *notice) setBusy(busy bool) {
 func (n *notice) arrange(move bool) {
 	const pad, mark = gap5 + gap1, 48
 	left := pad + mark + gap5
-	inner := noticeWidth - left - pad
+	inner := noticeWidth() - left - pad
 	y := pad
 	put := func(p flowing, text string) {
 		setVisible(p, text != "")
@@ -144,12 +145,12 @@ func (n *notice) arrange(move bool) {
 
 // buttons are at the right, the first of them last, in as many lines as they need. It returns where they end.
 func (n *notice) buttons(pad, y float32, move bool) float32 {
-	x, line := noticeWidth-pad, float32(0)
+	x, line := noticeWidth()-pad, float32(0)
 	for _, b := range n.choices.buttons {
 		s := b.measure()
-		s.Width = min(s.Width, noticeWidth-2*pad)
-		if x < noticeWidth-pad && x-s.Width < pad {
-			x, y = noticeWidth-pad, y+line+gap2
+		s.Width = min(s.Width, noticeWidth()-2*pad)
+		if x < noticeWidth()-pad && x-s.Width < pad {
+			x, y = noticeWidth()-pad, y+line+gap2
 		}
 		if move {
 			place(b, x-s.Width, y, s.Width, s.Height)
@@ -172,7 +173,7 @@ func (n *notice) CreateRenderer() fyne.WidgetRenderer {
 		return append(o, n.busy)
 	}
 	d.objects = objects()
-	d.min = func() fyne.Size { return fyne.NewSize(noticeWidth, n.height) }
+	d.min = func() fyne.Size { return fyne.NewSize(noticeWidth(), n.height) }
 	d.layout = func(s fyne.Size) {
 		place(back.rect, 0, 0, s.Width, s.Height)
 		place(mark, gap5+gap1, gap5+gap1, 48, 48)

@@ -15,7 +15,7 @@ func TestNotice(t *testing.T) {
 	choice := func(label string) Choice {
 		return Choice{Label: label, Do: func() { did = append(did, label) }}
 	}
-	n := NewNotice(a, "light", func() { did = append(did, "closed") })
+	n := NewNotice(a, "light", 0, func() { did = append(did, "closed") })
 	p := Problem{Title: "Galago is already open", Text: "Its window has these conversations open.", Choices: []Choice{choice("Bring it to the front"), choice("Close")}}
 	n.Set(p)
 	n.Show()
