@@ -184,7 +184,7 @@ func (c *Controller) AttachImage(name string, data []byte) {
 // attach reads and decodes one picture off the main goroutine. Reading takes no slot: a network that
 // hangs keeps nobody else waiting.
 func (c *Controller) attach(name string, read func() ([]byte, error)) *attachment {
-	a := &attachment{id: c.id(), name: name}
+	a := &attachment{id: c.id(), name: name, detail: inference.Detail(c.settings.Detail)}
 	c.attachments = append(c.attachments, a)
 	go func() {
 		var d decoded
@@ -342,18 +342,18 @@ func (c *Controller) info(a *attachment) string {
 // cost is what a picture will take in memory that is not held yet, beside what any question would, and how long it
 // will take, as far as that is known.
 func (c *Controller) cost(a *attachment) string {
-	e := c.estimate([]*attachment{a})
+	e, without := c.estimate([]*attachment{a}), c.estimate(nil)
 	var parts []string
-	if without := c.estimate(nil).Extra; e.Extra > without {
-		parts = append(parts, "+"+bytesText(e.Extra-without))
+	if e.Extra > without.Extra {
+		parts = append(parts, "+"+bytesText(e.Extra-without.Extra))
 	}
-	if e.Time >= 50*time.Millisecond {
-		parts = append(parts, "about "+seconds(float64(e.Time.Milliseconds())))
+	if own := e.Time - without.Time; own >= 50*time.Millisecond {
+		parts = append(parts, words.T("about %s", seconds(float64(own.Milliseconds()))))
 	}
 	return strings.Join(parts, " · ")
 }
 
-// estimate is what a question about these pictures will take, whatever it is.
+// estimate is what a question about these pictures will take, whatever it is, with all that has to be read again for it.
 func (c *Controller) estimate(list []*attachment) inference.Estimate {
 	m := inference.Message{Role: "user"}
 	for _, a := range list {
@@ -361,7 +361,7 @@ func (c *Controller) estimate(list []*attachment) inference.Estimate {
 			m.Images = append(m.Images, inference.Image{Picture: a.picture, Detail: a.detail})
 		}
 	}
-	return c.seeing().Estimate(inference.Request{Messages: []inference.Message{m}}, plan.Device{})
+	return c.seeing().Estimate(inference.Request{Messages: append(c.readAgain(), m)}, plan.Device{})
 }
 
 // details are those among which there is a choice for a picture: a small picture looks the same at all of them.

@@ -92,6 +92,7 @@ func (c *Controller) FreeMemory(action ui.MemoryAction) {
 				return
 			}
 			c.setFilled(0)
+			c.showAttachments() // what was read has to be read again
 			c.resetPeak()
 			c.view.Notify(clearedText(cleared))
 		})

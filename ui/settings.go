@@ -151,7 +151,7 @@ func (f *settingsForm) change(edit func(*Settings)) {
 	if s == f.settings {
 		return
 	}
-	f.settings = s
+	f.settings, f.presets.gone = s, ""
 	f.showBacks()
 	f.onChange(s)
 }

@@ -21,7 +21,9 @@ type presetBar struct {
 
 	name    *formEntry
 	ok, no  *button
+	gone    string // the preset that was deleted last; its figures are still those in force
 	renames string // the preset that gets another name; empty: the figures get one
+	hint    string
 	choose  *bar
 	ask     *bar
 }
@@ -39,7 +41,8 @@ func newPresetBar(f *settingsForm) *presetBar {
 	p.rename = newButton(quiet, "", words.T("Rename…"), func() { p.asks(p.info.Preset) })
 	p.remove = newButton(quiet, "", words.T("Delete"), func() {
 		if f.act.DeletePreset != nil {
-			f.act.DeletePreset(p.info.Preset)
+			p.gone = p.info.Preset
+			f.act.DeletePreset(p.gone)
 		}
 	})
 	p.name = newFormEntry()
@@ -51,6 +54,7 @@ func newPresetBar(f *settingsForm) *presetBar {
 	p.choose, p.ask = newBar(170, p.list, p.save, p.rename, p.remove), newBar(170, p.name, p.ok, p.no)
 	p.row = newFormRow(words.T("Preset"), words.T("A system prompt with the figures from temperature to repeat penalty, under a name."), p.choose)
 	p.row.wide = true
+	p.hint = p.row.hint.source
 	p.ask.Hide()
 	return p
 }
@@ -72,13 +76,21 @@ func (p *presetBar) set(info *SettingsInfo) {
 	setVisible(p.remove, own)
 	setVisible(p.save, chosen < 0)
 	setVisible(p.row, len(names) > 0)
+	if chosen >= 0 {
+		p.gone = ""
+	}
+	hint := p.hint
+	if p.gone != "" { // the window's own message with Undo is below the sheet
+		hint = words.T("“%s” is deleted. Its figures are still in use: save them, and it is back.", p.gone)
+	}
+	p.row.hint.setText(hint)
 }
 
 // asks for a name: of the figures, or another one of a preset.
 func (p *presetBar) asks(renames string) {
 	p.renames = renames
 	p.ok.text = words.T("Save")
-	p.name.SetText(renames)
+	p.name.SetText(renames + p.gone) // one of them at most
 	p.show(p.ask)
 	p.judge()
 	p.row.say("") // nothing is wrong yet

@@ -211,6 +211,19 @@ func TestPresetsInTheSettings(t *testing.T) {
 	test.Tap(p.rename)
 	test.Tap(p.no)
 	test.Tap(p.remove)
+	now("")
+	if !strings.Contains(p.row.hint.source, "“Mine” is deleted") {
+		t.Errorf("afterwards it says %q", p.row.hint.source)
+	}
+	test.Tap(p.save)
+	if p.name.Text != "Mine" {
+		t.Errorf("it can be had back as %q", p.name.Text)
+	}
+	test.Tap(p.no)
+	now("Usual")
+	if strings.Contains(p.row.hint.source, "deleted") {
+		t.Errorf("later it still says %q", p.row.hint.source)
+	}
 	if want := []string{"use Terse", "save New", "rename Mine to Ours", "delete Mine"}; !reflect.DeepEqual(told, want) {
 		t.Errorf("%q, want %q", told, want)
 	}
