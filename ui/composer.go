@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"fmt"
 	"net/url"
 	"path/filepath"
 	"slices"
@@ -13,6 +12,8 @@ import (
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/theme"
 	"fyne.io/fyne/v2/widget"
+
+	"galago/assets/words"
 )
 
 // composer is the card where a question is written: pictures above, text below, the buttons at its right.
@@ -42,7 +43,7 @@ const maxRows = 8 // of the entry, before it scrolls
 func newComposer(act Actions, tips *tips, choose, onSize func()) *composer {
 	c := &composer{act: act, tips: tips, choose: choose, onSize: onSize}
 	c.entry = newQuestionEntry()
-	c.entry.SetPlaceHolder("Ask about a picture")
+	c.entry.SetPlaceHolder(words.T("Ask about a picture"))
 	c.entry.onSend = c.sendNow
 	c.entry.onCancel = c.cancelNow
 	c.entry.onPaths = func(paths []string) {
@@ -58,14 +59,20 @@ func newComposer(act Actions, tips *tips, choose, onSize func()) *composer {
 	}
 	c.entry.onFocus = func() { c.Refresh() }
 	c.override = container.NewThemeOverride(c.entry, bare{fyne.CurrentApp().Settings().Theme()})
-	c.attach = newButton(quiet, "plus", "", choose).withTip(tips, "Add pictures (Ctrl+O)")
-	c.cancel = newButton(secondary, "", "Cancel", c.cancelNow).withTip(tips, "Stop the answer (Esc)")
+	c.entry.onPaste = act.Paste
+	c.attach = newButton(quiet, "plus", "", c.showAttach).withTip(tips, words.T("Add pictures (Ctrl+O)"))
+	c.cancel = newButton(secondary, "", words.T("Cancel"), c.cancelNow).withTip(tips, words.T("Stop the answer (Esc)"))
 	c.cancel.Disable()
-	c.send = newButton(primary, "", "Send", c.sendNow).withTip(tips, "Send the question (Enter)")
+	c.send = newButton(primary, "", words.T("Send"), c.sendNow).withTip(tips, words.T("Send the question (Enter)"))
 	c.fileBox = newFileGrid(act, tips)
+	c.fileBox.onEmpty = func() {
+		if canvas := fyne.CurrentApp().Driver().CanvasForObject(c); canvas != nil {
+			canvas.Focus(c.entry)
+		}
+	}
 	c.files = container.NewVScroll(c.fileBox)
 	c.refused = newPlain(textSmall, colorMuted)
-	c.refused.setText("This model reads text only: it cannot see pictures.")
+	c.refused.setText(words.T("This model reads text only: it cannot see pictures."))
 	c.ExtendBaseWidget(c)
 	return c
 }
@@ -93,14 +100,14 @@ func (c *composer) setBusy(busy bool) {
 
 func (c *composer) setAttachments(list []Attachment) {
 	c.fileBox.set(list)
-	place := "Ask about a picture"
+	place := words.T("Ask about a picture")
 	switch {
 	case len(list) == 1:
-		place = "Ask about the picture"
+		place = words.T("Ask about the picture")
 	case len(list) > 1:
-		place = "Ask about the pictures"
+		place = words.T("Ask about the pictures")
 	case c.noPicture:
-		place = "Ask something"
+		place = words.T("Ask something")
 	}
 	if c.entry.PlaceHolder != place {
 		c.entry.SetPlaceHolder(place)
@@ -235,6 +242,7 @@ type questionEntry struct {
 	widget.Entry
 	onSend, onCancel, onFocus func()
 	onPaths                   func([]string)
+	onPaste                   func(text func()) // takes a picture from the clipboard, or calls text; nil: there is only text
 	onPage                    func(share float32) // scrolls the transcript
 	onShortcut                func(fyne.Shortcut) bool
 	onKey                     func(*fyne.KeyEvent) bool // takes a key of the window's, such as F1
@@ -325,16 +333,29 @@ func (e *questionEntry) TypedKey(k *fyne.KeyEvent) {
 func (e *questionEntry) AcceptsTab() bool { return false }
 
 func (e *questionEntry) TypedShortcut(s fyne.Shortcut) {
-	if paste, ok := s.(*fyne.ShortcutPaste); ok && e.onPaths != nil {
-		if paths := pastedPaths(paste.Clipboard.Content()); len(paths) > 0 {
-			e.onPaths(paths)
-			return
+	if paste, ok := s.(*fyne.ShortcutPaste); ok {
+		if e.onPaste != nil {
+			e.onPaste(func() { e.pasteText(paste) })
+		} else {
+			e.pasteText(paste)
 		}
+		return
 	}
 	if e.onShortcut != nil && e.onShortcut(s) {
 		return
 	}
 	e.Entry.TypedShortcut(s)
+}
+
+// pasteText pastes text, or attaches the files whose paths it is.
+func (e *questionEntry) pasteText(paste *fyne.ShortcutPaste) {
+	if e.onPaths != nil {
+		if paths := pastedPaths(paste.Clipboard.Content()); len(paths) > 0 {
+			e.onPaths(paths)
+			return
+		}
+	}
+	e.Entry.TypedShortcut(paste)
 }
 
 // pastedPaths returns the paths in a pasted text: absolute paths or file URIs, one a line, as file managers copy
@@ -373,6 +394,8 @@ type fileGrid struct {
 	list  []Attachment
 	cards []*fileCard
 	inset float32 // at the right, for the scroll bar
+
+	onEmpty func() // the last picture was taken away with the keyboard
 }
 
 const fileGap float32 = 6
@@ -398,6 +421,7 @@ func (g *fileGrid) set(list []Attachment) {
 		c := old[a.ID]
 		if c == nil {
 			c = newFileCard(g.act, g.tips)
+			c.grid = g
 		}
 		c.set(a)
 		g.cards = append(g.cards, c)
@@ -472,7 +496,9 @@ type fileCard struct {
 	act     Actions
 	file    Attachment
 	tips    *tips
-	thumb   *picture
+	grid    *fileGrid // nil: it stands alone
+	thumb   *fileThumb
+	dragged bool
 	remove  *button
 	details *choice // where there is room, else drop
 	drop    *button
@@ -480,14 +506,15 @@ type fileCard struct {
 }
 
 func newFileCard(act Actions, tips *tips) *fileCard {
-	c := &fileCard{act: act, tips: tips, thumb: newPicture(nil, radiusControl, nil)}
+	c := &fileCard{act: act, tips: tips}
+	c.thumb = newFileThumb(c)
 	c.remove = newButton(quiet, "close", "", func() {
 		if act.Detach != nil {
 			act.Detach(c.file.ID)
 		}
-	}).withTip(tips, "Remove this picture")
+	}).withTip(tips, words.T("Remove this picture"))
 	c.remove.small = true
-	c.drop = newButton(pill, "", "", c.showDetails).withTip(tips, "How closely the model looks at this picture")
+	c.drop = newButton(pill, "", "", c.showDetails).withTip(tips, words.T("How closely the model looks at this picture"))
 	c.drop.small, c.drop.tail = true, "chevron"
 	c.ExtendBaseWidget(c)
 	return c
@@ -513,14 +540,16 @@ func (c *fileCard) set(a Attachment) {
 }
 
 // detailNames are the words for the details, with what each of them means.
-var detailNames = map[string]struct{ name, tip string }{
-	"low":  {"Low", "Fewer picture tokens: quicker and less memory; small print is lost"},
-	"":     {"Auto", "As many picture tokens as the model was opened with"},
-	"high": {"High", "As many picture tokens as the model and memory allow"},
+func detailNames() map[string]struct{ name, tip string } {
+	return map[string]struct{ name, tip string }{
+		"low":  {words.T("Low"), words.T("Fewer picture tokens: quicker and less memory; small print is lost")},
+		"":     {words.T("Auto"), words.T("As many picture tokens as the model was opened with")},
+		"high": {words.T("High"), words.T("As many picture tokens as the model and memory allow")},
+	}
 }
 
 func detailName(detail string) string {
-	if n := detailNames[detail].name; n != "" {
+	if n := detailNames()[detail].name; n != "" {
 		return n
 	}
 	return detail
@@ -539,7 +568,7 @@ func (c *fileCard) makeDetails(details []string) {
 	c.details = newChoice(names, func(i int) { c.act.Detail(c.file.ID, c.file.Details[i]) })
 	for i, b := range c.details.buttons {
 		b.small = true
-		b.withTip(c.tips, detailNames[details[i]].tip)
+		b.withTip(c.tips, detailNames()[details[i]].tip)
 	}
 }
 
@@ -580,7 +609,7 @@ func (c *fileCard) line() (string, fyne.ThemeColorName) {
 		return p.Text, colorError
 	}
 	if c.file.Info == "" {
-		return "Reading…", colorMuted
+		return words.T("Reading…"), colorMuted
 	}
 	return c.file.Info, colorMuted
 }
@@ -639,9 +668,10 @@ func (c *fileCard) CreateRenderer() fyne.WidgetRenderer {
 	name := newLabel("", textSmall+1, colorText).bold()
 	info, more := newLabel("", textSmall, colorMuted), newLabel("", textSmall, colorMuted)
 	mark := newIcon("warning", colorError)
+	back := newPanel("", "", radiusControl) // under the card while it is dragged
 	d := &drawing{}
 	objects := func() []fyne.CanvasObject {
-		o := []fyne.CanvasObject{c.thumb, mark.image, name.draw, info.draw, more.draw, c.remove, c.drop}
+		o := []fyne.CanvasObject{back.rect, c.thumb, mark.image, name.draw, info.draw, more.draw, c.remove, c.drop}
 		if c.details != nil {
 			o = append(o, c.details)
 		}
@@ -650,6 +680,7 @@ func (c *fileCard) CreateRenderer() fyne.WidgetRenderer {
 	d.objects = objects()
 	d.min = func() fyne.Size { return fyne.NewSize(120, fileHeight()) }
 	d.layout = func(s fyne.Size) {
+		place(back.rect, -3, -3, s.Width+6, s.Height+6)
 		place(c.thumb, 0, 0, fileHeight(), fileHeight())
 		x := fileHeight() + 10
 		cross := c.remove.measure()
@@ -699,6 +730,10 @@ func (c *fileCard) CreateRenderer() fyne.WidgetRenderer {
 	}
 	d.restyle = func() {
 		d.objects = objects()
+		if back.fill = ""; c.dragged {
+			back.fill = colorRaised
+		}
+		back.restyle()
 		name.set(c.file.Name)
 		_, color := c.line()
 		info.color, more.color = color, color
@@ -735,9 +770,9 @@ func (q *queueChips) set(turns []Turn) {
 	for _, t := range turns {
 		q.chips = append(q.chips, newChip("“"+oneLine(t.Question)+"”", q.tips, func() { callTurn(q.act.Unqueue, t.ID) }))
 	}
-	q.count.set(fmt.Sprintf("%d questions waiting", len(turns)))
+	q.count.set(words.T("%d questions waiting", len(turns)))
 	if len(turns) == 1 {
-		q.count.set("1 question waiting")
+		q.count.set(words.T("1 question waiting"))
 	}
 	q.Refresh()
 }
@@ -806,7 +841,7 @@ type chip struct {
 
 func newChip(text string, tips *tips, onRemove func()) *chip {
 	c := &chip{text: newLabel(text, textSmall, colorMuted)}
-	c.remove = newButton(quiet, "close", "", onRemove).withTip(tips, "Do not ask this question")
+	c.remove = newButton(quiet, "close", "", onRemove).withTip(tips, words.T("Do not ask this question"))
 	c.remove.small = true
 	c.ExtendBaseWidget(c)
 	return c
