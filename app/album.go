@@ -8,6 +8,7 @@ import (
 
 	"galago/app/chat"
 	"galago/app/chat/store"
+	"galago/assets/words"
 	"galago/inference/vision"
 	"galago/ui"
 )
@@ -171,7 +172,7 @@ func (c *Controller) fetch(pictures []chat.Image, then func(full map[[32]byte]*v
 }
 
 // errNoStore: pictures are wanted of a store that is not open. It cannot be, since they come from there.
-var errNoStore = errors.New("the conversations are not open")
+var errNoStore = words.Error(func() string { return words.T("the conversations are not open") })
 
 // picture gets the pixels of a picture of a turn. then hears on the main goroutine.
 func (c *Controller) picture(p chat.Image, then func(*vision.Picture, error)) {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os/exec"
 	"runtime"
+
+	"galago/assets/words"
 )
 
 // openFolder shows a folder in the system's file manager. The path is one of ours and goes through no shell. It does not
@@ -15,7 +17,7 @@ func openFolder(path string) error {
 	}
 	cmd := exec.Command(name, path)
 	if err := cmd.Start(); err != nil {
-		return fmt.Errorf("the folder could not be shown; it is %s: %w", path, err)
+		return fmt.Errorf("%s: %w", words.T("the folder could not be shown; it is %s", path), err)
 	}
 	go cmd.Wait() // so that nothing is left of it in the system
 	return nil

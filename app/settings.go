@@ -367,7 +367,9 @@ func (s Settings) policy() inference.Policy {
 }
 
 // errOutOfReach is the error when there may be good settings that cannot be read now. They must not be overwritten.
-var errOutOfReach = errors.New("the settings could not be read; the usual ones are used, and changes are not kept this time")
+var errOutOfReach = words.Error(func() string {
+	return words.T("the settings could not be read; the usual ones are used, and changes are not kept this time")
+})
 
 // wrongSettings is the error when single entries of the file cannot be used. All others are.
 type wrongSettings struct{ entries []string }

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"time"
 	"unicode"
+
+	"galago/assets/words"
 )
 
 // Summary is a conversation as a list shows it.
@@ -45,7 +47,7 @@ func scanSummary(scan func(...any) error) (Summary, error) {
 // Conversations lists those that are not deleted, the one asked last first: at most limit of them that come after a
 // place in the list, the zero Cursor for the first.
 func (s *Store) Conversations(limit int, after Cursor) ([]Summary, error) {
-	const doing = "the conversations could not be listed"
+	doing := words.T("the conversations could not be listed")
 	where, args := "WHERE c.deleted = 0 ", []any{}
 	if after != (Cursor{}) {
 		where += "AND (c.updated, c.id) < (?, ?) "
@@ -73,14 +75,14 @@ func (s *Store) Summary(id int64) (Summary, error) {
 	if err == sql.ErrNoRows {
 		err = ErrNotFound
 	}
-	return c, s.told("the conversation could not be read", err)
+	return c, s.told(words.T("the conversation could not be read"), err)
 }
 
 // Create makes an empty conversation. Its title may be empty: the first question then gives it one.
 func (s *Store) Create(title string) (Summary, error) {
 	now := millis(s.now())
 	c := Summary{Title: clean(title), Created: moment(now), Updated: moment(now)}
-	err := s.change("the conversation could not be created", func(tx *sql.Tx) (err error) {
+	err := s.change(words.T("the conversation could not be created"), func(tx *sql.Tx) (err error) {
 		c.ID, err = insertConversation(tx, c.Title, now)
 		return err
 	})
@@ -99,7 +101,7 @@ func insertConversation(tx *sql.Tx, title string, now int64) (int64, error) {
 // title is now. Errors: ErrNotFound.
 func (s *Store) Rename(id int64, title string) (now string, _ error) {
 	now = strings.TrimSpace(clean(title))
-	err := s.change("the conversation could not be renamed", func(tx *sql.Tx) error {
+	err := s.change(words.T("the conversation could not be renamed"), func(tx *sql.Tx) error {
 		if err := changed(tx.Exec("UPDATE conversations SET title = ? WHERE id = ? AND deleted = 0", now, id)); err != nil {
 			return err
 		}
@@ -160,14 +162,14 @@ type Deleted struct {
 // Errors: ErrNotFound.
 func (s *Store) Delete(id int64) (Deleted, error) {
 	d := Deleted{id, max(millis(s.now()), 1)}
-	return d, s.change("the conversation could not be deleted", func(tx *sql.Tx) error {
+	return d, s.change(words.T("the conversation could not be deleted"), func(tx *sql.Tx) error {
 		return changed(tx.Exec("UPDATE conversations SET deleted = ? WHERE id = ? AND deleted = 0", d.at, d.id))
 	})
 }
 
 // Undelete takes back a Delete. Errors: ErrNotFound after Purge.
 func (s *Store) Undelete(d Deleted) error {
-	return s.change("the conversation could not be brought back", func(tx *sql.Tx) error {
+	return s.change(words.T("the conversation could not be brought back"), func(tx *sql.Tx) error {
 		return changed(tx.Exec("UPDATE conversations SET deleted = 0 WHERE id = ? AND deleted = ?", d.id, d.at))
 	})
 }
@@ -175,7 +177,7 @@ func (s *Store) Undelete(d Deleted) error {
 // Purge removes for good what was deleted before a time, and says how many conversations that were. Their pictures'
 // files are Collect's.
 func (s *Store) Purge(before time.Time) (purged int, _ error) {
-	err := s.change("deleted conversations could not be removed", func(tx *sql.Tx) error {
+	err := s.change(words.T("deleted conversations could not be removed"), func(tx *sql.Tx) error {
 		result, err := tx.Exec("DELETE FROM conversations WHERE deleted > 0 AND deleted < ?", millis(before))
 		if err != nil {
 			return err
@@ -201,7 +203,7 @@ func (s *Store) Branch(id, before int64) (Summary, error) {
 
 // copyOf copies the turns of a conversation that a condition chooses.
 func (s *Store) copyOf(where string, id, before int64) (c Summary, _ error) {
-	err := s.change("the conversation could not be copied", func(tx *sql.Tx) error {
+	err := s.change(words.T("the conversation could not be copied"), func(tx *sql.Tx) error {
 		var title string
 		err := tx.QueryRow("SELECT title FROM conversations WHERE id = ?1 AND deleted = 0 AND "+
 			"(?2 = 0 OR EXISTS (SELECT 1 FROM turns WHERE id = ?2 AND conversation = ?1))", id, before).Scan(&title)

@@ -135,7 +135,7 @@ func writeJSON(w *bufio.Writer, c store.Conversation, pictures Pictures) (missin
 
 func writePicture(w *bufio.Writer, h store.Hash, data []byte) error {
 	if store.HashOf(data) != h {
-		return errors.New("a picture is not what its name says")
+		return errors.New(words.T("a picture is not what its name says"))
 	}
 	_, mime := kind(data)
 	fmt.Fprintf(w, "\n    {\"hash\": %q, \"type\": %q, \"data\": \"", h, mime)
