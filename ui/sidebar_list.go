@@ -99,7 +99,7 @@ func (l *sideList) setHits(searching bool, hits []Hit) {
 	}
 	l.build(!searching && !same)
 	if searching {
-		l.scroll.ScrollToOffset(fyne.Position{})
+		l.scrollTo(0)
 	}
 }
 
@@ -120,11 +120,11 @@ func (l *sideList) build(keep bool) {
 		}
 	}
 	if l.renaming != 0 && l.itemOf(l.renaming) < 0 {
-		l.endRename(false)
+		l.renamed(false) // it is gone
 	}
 	l.scroll.Refresh() // takes the new height
 	if i := l.itemOf(anchor); keep && i >= 0 && l.scroll.Offset.Y > 0 {
-		l.scroll.ScrollToOffset(fyne.NewPos(0, max(l.items[i].top+inside, 0)))
+		l.scrollTo(max(l.items[i].top+inside, 0))
 	}
 	l.showInSight()
 }
@@ -388,10 +388,16 @@ func (l *sideList) reveal(id int64) {
 	switch height := l.scroll.Size().Height; {
 	case height <= 0:
 	case top < l.scroll.Offset.Y:
-		l.scroll.ScrollToOffset(fyne.NewPos(0, top))
+		l.scrollTo(top)
 	case bottom > l.scroll.Offset.Y+height:
-		l.scroll.ScrollToOffset(fyne.NewPos(0, bottom-height))
+		l.scrollTo(bottom-height)
 	}
+}
+
+// scrollTo moves the list, which Fyne tells nobody of.
+func (l *sideList) scrollTo(y float32) {
+	l.scroll.ScrollToOffset(fyne.NewPos(0, y))
+	l.showInSight()
 }
 
 // choose opens a conversation, at what a search found in it.
@@ -610,7 +616,12 @@ func (l *sideList) beginRename(id int64) {
 	l.endRename(true)
 	l.setCursor(id)
 	l.reveal(id)
-	e := &renameEntry{done: l.renamed, lost: func() { l.endRename(true) }}
+	e := &renameEntry{done: l.renamed}
+	e.lost = func() {
+		if l.rename == e { // else it was over before
+			l.endRename(true)
+		}
+	}
 	e.ExtendBaseWidget(e)
 	e.Scroll = container.ScrollHorizontalOnly
 	e.SetText(l.lines[l.items[i].line].Title)
