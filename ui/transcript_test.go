@@ -250,3 +250,92 @@ func TestSelectionSurvives(t *testing.T) {
 		t.Error("it is not drawn any more")
 	}
 }
+
+// A long conversation has widgets only near the view, however it is scrolled, and tells what came into sight.
+func TestLongConversation(t *testing.T) {
+	seen := map[uint64]int{}
+	w, _ := testWindow(t, Actions{Seen: func(ids []uint64) {
+		for _, id := range ids {
+			seen[id]++
+		}
+	}})
+	w.SetTurns(conversation(2000))
+	tr := w.transcript
+	if seen[2000] != 1 || seen[1] != 0 {
+		t.Error("not the last turns were seen")
+	}
+	w.ScrollTo(1000)
+	top := tr.byID[1000].top - tr.scroll.Offset.Y
+	if top < 0 || top > 40 || tr.following {
+		t.Errorf("turn 1000 is %v below the upper edge", top)
+	}
+	for range 30 {
+		tr.page(-0.7)
+	}
+	views := 0
+	for _, s := range tr.turns {
+		if s.view != nil {
+			views++
+		}
+	}
+	if views > 40 {
+		t.Errorf("%d turns have widgets", views)
+	}
+	if seen[1000] != 1 {
+		t.Errorf("turn 1000 was seen %d times", seen[1000])
+	}
+}
+
+// While one scrolls up through turns that were never measured, what is looked at moves as far as the wheel says.
+func TestScrollingUpDoesNotJump(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	turns := conversation(300)
+	for i := range turns {
+		turns[i].Answer = strings.Repeat(sampleAnswer, i%7)
+	}
+	w.SetTurns(turns)
+	tr := w.transcript
+	for step := range 200 {
+		i, _ := tr.firstInSight()
+		s := tr.turns[i]
+		at := s.view.placeAt(tr.scroll.Offset.Y - s.top)
+		before := s.top + s.view.yOf(at) - tr.scroll.Offset.Y
+		tr.scroll.Scrolled(&fyne.ScrollEvent{Scrolled: fyne.NewDelta(0, 60)})
+		if tr.scroll.Offset.Y == 0 {
+			break
+		}
+		if s.view == nil {
+			t.Fatalf("step %d: what was in sight is gone", step)
+		}
+		if moved := s.top + s.view.yOf(at) - tr.scroll.Offset.Y - before; moved < 58 || moved > 62 {
+			t.Fatalf("step %d: moved by %v instead of 60", step, moved)
+		}
+	}
+}
+
+// A long answer is laid out only where it is in sight, and in the end everything was.
+func TestLongAnswerIsLaidOutInPart(t *testing.T) {
+	w, _ := testWindow(t, Actions{})
+	w.SetTurns([]Turn{{ID: 1, Question: "?", Answer: strings.Repeat(sampleAnswer, 60), State: TurnDone}})
+	p := w.transcript.view(0).answer
+	laid := func() (n int) {
+		for _, b := range p.boxes {
+			if b.laid {
+				n++
+			}
+		}
+		return n
+	}
+	if n := laid(); n == 0 || n > len(p.boxes)/4 {
+		t.Errorf("%d of %d blocks were laid out", n, len(p.boxes))
+	}
+	if n := len(p.objects); n > 400 {
+		t.Errorf("%d objects for one screen", n)
+	}
+	for range 400 {
+		w.transcript.page(-0.5)
+	}
+	if n := laid(); n != len(p.boxes) || w.transcript.scroll.Offset.Y != 0 {
+		t.Errorf("at the top %d of %d blocks were laid out, offset %v", n, len(p.boxes), w.transcript.scroll.Offset.Y)
+	}
+}
