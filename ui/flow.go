@@ -22,6 +22,9 @@ type run struct {
 	style   fyne.TextStyle
 	box     fyne.Size
 	draw    *canvas.Text // nil while it is out of sight
+
+	level    uint8 // of its direction: odd ones are written from right to left
+	mirrored bool  // is drawn turned round, see mirrored
 }
 
 // line is one line of laid out text.
@@ -53,6 +56,14 @@ func (f face) measure(text string, s span) float32 {
 	return fyne.MeasureText(shown(text), size, style).Width
 }
 
+// shown is the run's text as it is drawn.
+func (r *run) shown() string {
+	if r.mirrored {
+		return mirrored(r.text)
+	}
+	return shown(r.text)
+}
+
 // shown is a text as it is drawn: tabs as spaces, and without what cannot be drawn.
 func shown(text string) string {
 	if strings.IndexByte(text, '\t') >= 0 {
@@ -77,6 +88,7 @@ func flowAt(spans []span, width float32, f face, base int) (lines []line, height
 			w.width = max(width-2*codePad, 1)
 		}
 	}
+	w.rtl = beginsRightToLeft(spans)
 	for i := range spans {
 		w.add(i, spans[i].text)
 	}
@@ -114,6 +126,7 @@ type flower struct {
 	spaceWidth float32
 	wrapped    bool // the line being filled continues the one above
 	last       rune // read, 0 after a space
+	rtl        bool // the paragraph is written from right to left
 }
 
 func (w *flower) add(style int, text string) {
@@ -286,7 +299,16 @@ func (w *flower) endLine() {
 		r.span.text = ""
 		l.runs = append(l.runs, r)
 	}
+	for i := range l.runs {
+		if hasRightToLeft(l.runs[i].text) {
+			l.runs = directions(l.runs, w.rtl)
+			break
+		}
+	}
 	w.measure(&l)
+	if w.rtl && w.width < 1e4 {
+		l.x = w.width - l.w
+	}
 	w.lines = append(w.lines, l)
 	w.current, w.used, w.space, w.spaceWidth, w.wrapped = w.current[:0], 0, w.space[:0], 0, false
 	w.from = l.end
@@ -302,20 +324,24 @@ func (w *flower) measure(l *line) {
 	for i := range l.runs {
 		r := &l.runs[i]
 		r.size, r.style = w.face.of(r.span)
-		box, b := driver.RenderedTextSize(shown(r.text), r.size, r.style, nil)
-		if r.span.code {
-			l.w += codePad
-		}
+		box, b := driver.RenderedTextSize(r.shown(), r.size, r.style, nil)
 		if r.span.link != "" {
 			r.color = theme.ColorNameHyperlink
 		}
-		r.x, r.w, r.box = l.w, box.Width, box
+		r.w, r.box = box.Width, box
+		bases[i], base = b, max(base, b)
+		l.h = max(l.h, ceil(box.Height)+3)
+	}
+	for _, i := range visualOrder(l.runs) {
+		r := &l.runs[i]
+		if r.span.code {
+			l.w += codePad
+		}
+		r.x = l.w
 		l.w += r.w
 		if r.span.code {
 			l.w += codePad
 		}
-		bases[i], base = b, max(base, b)
-		l.h = max(l.h, ceil(box.Height)+3)
 	}
 	for i := range l.runs {
 		l.runs[i].y = round(base-bases[i]) + 1

@@ -437,7 +437,7 @@ func (b *box) inherit(p *still, old *box) {
 		}
 		for j := range min(len(is.runs), len(was.runs)) {
 			a, r := &was.runs[j], &is.runs[j]
-			if r.draw == nil && a.draw != nil && a.text == r.text && a.style == r.style && a.size == r.size && a.color == r.color && a.token == r.token {
+			if r.draw == nil && a.draw != nil && a.text == r.text && a.style == r.style && a.size == r.size && a.color == r.color && a.token == r.token && a.mirrored == r.mirrored {
 				r.draw = a.draw
 			}
 		}
@@ -547,7 +547,7 @@ func (p *still) showLines(b *box) {
 
 func (r *run) object() *canvas.Text {
 	if r.draw == nil {
-		r.draw = &canvas.Text{Text: shown(r.text), TextSize: r.size, TextStyle: r.style, Color: r.paint()}
+		r.draw = &canvas.Text{Text: r.shown(), TextSize: r.size, TextStyle: r.style, Color: r.paint()}
 		r.draw.Resize(r.box)
 	}
 	return r.draw

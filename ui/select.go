@@ -122,29 +122,37 @@ func (p *still) markAt(pos fyne.Position) mark {
 
 func outside(v, low, high float32) float32 { return max(low-v, v-high, 0) }
 
-// offsetAt is the number of bytes left of x in a line.
+// offsetAt is the number of bytes before x in a line.
 func offsetAt(l *line, x float32) int {
-	n := 0
+	n, best := 0, 0
+	distance := float32(1e12)
 	for i := range l.runs {
 		r := &l.runs[i]
-		if x > r.x+r.w {
-			n += len(r.text)
-			continue
+		if d := outside(x, r.x, r.x+r.w); d < distance {
+			best, distance = n+r.offsetAt(x-r.x), d
 		}
-		cuts := clusters(r.text)
-		low, high := 0, len(cuts)-1
-		for low < high {
-			mid := (low + high) / 2
-			half := (prefixWidth(r, cuts[mid]) + prefixWidth(r, cuts[mid+1])) / 2
-			if x-r.x > half {
-				low = mid + 1
-			} else {
-				high = mid
-			}
-		}
-		return n + cuts[low]
+		n += len(r.text)
 	}
-	return n
+	return best
+}
+
+// offsetAt is the number of bytes before x in a run.
+func (r *run) offsetAt(x float32) int {
+	if r.level&1 == 1 {
+		x = r.w - x
+	}
+	cuts := clusters(r.text)
+	low, high := 0, len(cuts)-1
+	for low < high {
+		mid := (low + high) / 2
+		half := (prefixWidth(r, cuts[mid]) + prefixWidth(r, cuts[mid+1])) / 2
+		if x > half {
+			low = mid + 1
+		} else {
+			high = mid
+		}
+	}
+	return cuts[low]
 }
 
 // clusters are the places in a text where a selection may begin or end.
@@ -169,11 +177,20 @@ func xAt(l *line, offset int) float32 {
 	for i := range l.runs {
 		r := &l.runs[i]
 		if offset <= len(r.text) {
-			return l.x + r.x + prefixWidth(r, runeStart(r.text, max(offset, 0)))
+			return l.x + r.xAt(offset)
 		}
 		offset -= len(r.text)
 	}
 	return l.x + l.w
+}
+
+// xAt is where a place of a run is drawn in its line.
+func (r *run) xAt(offset int) float32 {
+	w := prefixWidth(r, runeStart(r.text, max(0, min(offset, len(r.text)))))
+	if r.level&1 == 1 {
+		return r.x + r.w - w
+	}
+	return r.x + w
 }
 
 func (p *still) selection() (from, to mark, some bool) {
@@ -243,34 +260,65 @@ func (p *still) placeMarks() {
 
 // markBox draws what is selected of a box.
 func (p *still) markBox(b *box, low, high int) {
-	fill := theme.Color(theme.ColorNameSelection)
 	for i := range b.lines {
 		l := &b.lines[i]
 		if l.end < low || l.start > high || !p.visible(b, l.y, l.h) || l.end == low && low < high && l.end > l.start {
 			continue
 		}
 		x, end := l.x, l.x+l.w
-		if low > l.start {
+		if low > l.start || high < l.end {
 			b.fill(i)
+			if l.mixed() {
+				p.markRuns(b, l, low, high)
+				continue
+			}
+		}
+		if low > l.start {
 			x = xAt(l, low-l.start)
 		}
 		if high < l.end {
-			b.fill(i)
 			end = xAt(l, high-l.start)
 		}
 		if end-x < 1 && high <= l.start && l.end > l.start {
 			continue
 		}
-		m := canvas.NewRectangle(fill)
-		m.Resize(fyne.NewSize(max(end-x, 2), l.h))
-		if l.slides && b.pane != nil {
-			b.pane.put(m, x-b.pane.at.X, l.y-b.pane.at.Y, &b.pane.marks)
-			continue
-		}
-		m.Move(fyne.NewPos(round(x), round(b.y+l.y)))
-		p.marks = append(p.marks, m)
-		p.objects = append(p.objects, m)
+		p.markStretch(b, l, x, end)
 	}
+}
+
+func (l *line) mixed() bool {
+	for i := range l.runs {
+		if l.runs[i].level > 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// markRuns draws what is selected of a line whose order is not that of its text.
+func (p *still) markRuns(b *box, l *line, low, high int) {
+	at := l.start
+	for i := range l.runs {
+		r := &l.runs[i]
+		from, to := max(low, at), min(high, at+len(r.text))
+		if from < to {
+			x, end := r.xAt(from-at), r.xAt(to-at)
+			p.markStretch(b, l, l.x+min(x, end), l.x+max(x, end))
+		}
+		at += len(r.text)
+	}
+}
+
+func (p *still) markStretch(b *box, l *line, x, end float32) {
+	m := canvas.NewRectangle(theme.Color(theme.ColorNameSelection))
+	m.Resize(fyne.NewSize(max(end-x, 2), l.h))
+	if l.slides && b.pane != nil {
+		b.pane.put(m, x-b.pane.at.X, l.y-b.pane.at.Y, &b.pane.marks)
+		return
+	}
+	m.Move(fyne.NewPos(round(x), round(b.y+l.y)))
+	p.marks = append(p.marks, m)
+	p.objects = append(p.objects, m)
 }
 
 // choose selects from one place to another.
