@@ -3,6 +3,7 @@ package ui
 import (
 	"image"
 	"image/color"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -26,6 +27,7 @@ type sideRow struct {
 	widget.BaseWidget
 	list     *sideList
 	id       int64
+	drawn    Conversation // as it was set last
 	title    []Part
 	text     []Part // what was found in a turn
 	turn     int64
@@ -56,6 +58,10 @@ func (r *sideRow) set(c Conversation, h *Hit, thumb image.Image) {
 	if r.id != c.ID {
 		r.hovered, r.overMore = false, false
 	}
+	if r.drawn == c && r.thumb == thumb && h == nil && r.text == nil && len(r.title) == 1 {
+		return // as it is on most changes of the list
+	}
+	r.drawn = c
 	r.id, r.picture, r.busy, r.thumb = c.ID, c.Picture, c.Busy, thumb
 	title := c.Title
 	if strings.TrimSpace(title) == "" {
@@ -138,13 +144,13 @@ func (r *sideRow) CreateRenderer() fyne.WidgetRenderer {
 			thumb.Image = r.thumb
 			thumb.Refresh()
 		}
-		sign.restyle()
+		restyleIcon(sign)
 		r.more.image.Hidden = !r.hovered && !marked || !r.list.hasMenu()
 		r.more.color = colorMuted
 		if r.overMore {
 			r.more.color = colorText
 		}
-		r.more.restyle()
+		restyleIcon(r.more)
 		dot.Hidden = !r.busy || !r.more.image.Hidden
 		dot.FillColor = theme.Color(colorAccent)
 		dot.Refresh()
@@ -153,6 +159,13 @@ func (r *sideRow) CreateRenderer() fyne.WidgetRenderer {
 	}
 	d.restyle()
 	return d
+}
+
+// restyleIcon paints an icon anew only where it has another colour than before: a list that is scrolled does it often.
+func restyleIcon(i *icon) {
+	if c := coloredIcon(i.name, theme.Color(i.color)); i.image.Resource == nil || c.Name() != i.image.Resource.Name() {
+		i.restyle()
+	}
 }
 
 // Tapped opens the conversation, or its menu on the three dots.
@@ -297,6 +310,25 @@ func (p Part) style() fyne.TextStyle { return fyne.TextStyle{Bold: p.Found} }
 
 func (p Part) measure(size float32) float32 { return fyne.MeasureText(p.Text, size, p.style()).Width }
 
+// shortened is the text of a piece of a width cut to a smaller one. It begins to try where the cut is likely to be, since
+// measuring is what a scrolled list has most to do with.
+func (p Part) shortened(width, to, size float32) string {
+	runes := []rune(p.Text)
+	fits := func(n int) bool {
+		return Part{string(runes[:n]) + "…", p.Found}.measure(size) <= to
+	}
+	n := min(int(float32(len(runes))*to/width), len(runes)-1)
+	if fits(n) {
+		for n+1 < len(runes) && fits(n+1) {
+			n++
+		}
+	} else {
+		for n--; n > 0 && !fits(n); n-- {
+		}
+	}
+	return strings.TrimRight(string(runes[:max(n, 0)]), " ") + "…"
+}
+
 // fitParts cuts parts to a width.
 func fitParts(parts []Part, width, size float32) (fitted []Part, cut bool) {
 	parts, cut = fromFound(parts, width, size)
@@ -310,7 +342,7 @@ func fitParts(parts []Part, width, size float32) (fitted []Part, cut bool) {
 			continue
 		}
 		if i == 0 || left > size { // else there is hardly room for the sign that something is missing
-			p.Text = ellipsis(p.Text, left, size, p.style())
+			p.Text = p.shortened(w, left, size)
 			fitted = append(fitted, p)
 		}
 		return fitted, true
@@ -331,6 +363,9 @@ func firstOf(text string, most int) string {
 
 // fromFound leaves out so much of the beginning that the first piece that was found is within a width.
 func fromFound(parts []Part, width, size float32) (_ []Part, cut bool) {
+	if !slices.ContainsFunc(parts, func(p Part) bool { return p.Found }) {
+		return parts, false
+	}
 	used := float32(0)
 	for i, p := range parts {
 		w := p.measure(size)

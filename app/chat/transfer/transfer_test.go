@@ -1,6 +1,7 @@
 package transfer
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
@@ -396,8 +397,9 @@ func FuzzImport(f *testing.F) {
 			t.Fatalf("the second time: %v", err)
 		}
 		export := func(c store.Conversation) string {
-			path := filepath.Join(t.TempDir(), "out.json")
-			if _, err := JSON(path, c, func(h store.Hash) ([]byte, error) {
+			var b bytes.Buffer
+			w := bufio.NewWriter(&b)
+			if _, err := writeJSON(w, c, func(h store.Hash) ([]byte, error) {
 				if held[h] == nil {
 					return nil, store.ErrPictureMissing
 				}
@@ -405,7 +407,8 @@ func FuzzImport(f *testing.F) {
 			}); err != nil {
 				t.Fatalf("it cannot be exported: %v", err)
 			}
-			return string(read(t, path))
+			w.Flush()
+			return b.String()
 		}
 		first := export(out)
 		c, err = check(strings.NewReader(first))
