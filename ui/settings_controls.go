@@ -43,6 +43,9 @@ func (e *formEntry) TypedKey(k *fyne.KeyEvent) {
 	}
 }
 
+// AcceptsTab lets the Tab key leave an entry of several lines too.
+func (e *formEntry) AcceptsTab() bool { return false }
+
 func (e *formEntry) FocusGained() {
 	e.Entry.FocusGained()
 	call(e.onFocus)

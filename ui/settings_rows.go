@@ -47,9 +47,10 @@ func (r *formRow) setControl(o fyne.CanvasObject) {
 	r.Refresh()
 }
 
-// say shows what is wrong, or nothing, and reports whether the height has changed.
+// say shows what is wrong, or nothing, and reports whether that changed anything, the height perhaps.
 func (r *formRow) say(text string) bool {
-	changed := r.wrong.setText(text)
+	changed := text != r.wrong.source
+	r.wrong.setText(text)
 	setVisible(r.wrong, text != "")
 	return changed
 }

@@ -107,6 +107,22 @@ func TestEveryNumberIsJudgedAsItIsTyped(t *testing.T) {
 	}
 }
 
+// What is said about a wrong number pushes down what is below.
+func TestAComplaintHasItsRoom(t *testing.T) {
+	_, f, _ := settingsSheet(t, Actions{})
+	f.open(1)
+	wrong, below := f.rowCalled(t, "Temperature"), f.rowCalled(t, "Top-k")
+	at := below.Position().Y
+	wrong.control.(*formEntry).SetText("7")
+	if now := below.Position().Y; now <= at || wrong.Position().Y+wrong.Size().Height > now {
+		t.Errorf("the row below stays at %v", now)
+	}
+	wrong.control.(*formEntry).SetText("1")
+	if now := below.Position().Y; now != at {
+		t.Errorf("the row below is at %v afterwards, was at %v", now, at)
+	}
+}
+
 // What is wrong stays to be put right while other things change, and gives way to a value from elsewhere.
 func TestAWrongNumberStaysToBePutRight(t *testing.T) {
 	w, f, _ := settingsSheet(t, Actions{})
@@ -280,6 +296,9 @@ func TestSettingsByKeyboard(t *testing.T) {
 			visited[o] = true
 			scroll := f.sections[i].scroll
 			d := fyne.CurrentApp().Driver()
+			if e, ok := o.(fyne.Tabbable); ok && e.AcceptsTab() {
+				t.Errorf("section %d: the Tab key does not leave %T", i, o)
+			}
 			if e, ok := o.(*formEntry); ok {
 				top := d.AbsolutePositionForObject(e).Y - d.AbsolutePositionForObject(scroll).Y
 				if top < 0 || top+e.Size().Height > scroll.Size().Height {

@@ -327,6 +327,15 @@ func TestAskIsRepeatable(t *testing.T) {
 	if a, b := ask("--temperature", "1", "--seed", "7"), ask("--temperature", "1", "--seed", "7"); a != b {
 		t.Errorf("with one seed: %q, then %q", a, b)
 	}
+	likeliest := ask("--temperature", "0")
+	for _, only := range [][]string{{"--top-k", "1"}, {"--min-p", "1"}, {"--top-p", "0.000001"}} {
+		if got := ask(append(only, "--temperature", "2", "--seed", "7")...); got != likeliest {
+			t.Errorf("with %q: %q, the likeliest is %q", only, got, likeliest)
+		}
+	}
+	if got := ask("--temperature", "2", "--top-k", "0", "--top-p", "1", "--min-p", "0", "--seed", "7"); got == likeliest {
+		t.Errorf("with all words to choose from it is the likeliest, %q", got)
+	}
 }
 
 func TestAskStreamsWhatJSONPrints(t *testing.T) {
