@@ -158,7 +158,11 @@ func main() {
 		NewChat: func() { w.SetTurns(nil) }, Memory: func(what ui.MemoryAction) { w.Notify(fmt.Sprintf("%s: 212 MiB given back", what)) },
 		Detail: func(id uint64, d string) { fmt.Printf("detail %d %q\n", id, d) }, GPU: func(uuid string) { fmt.Println("gpu", uuid) },
 		OpenModel: func(m, p string) { fmt.Println("open", m, p) }, UseBuiltIn: say("built-in"), Sample: func(i int) { fmt.Println("sample", i) },
-		Settings: func(s ui.Settings) { fmt.Printf("%+v\n", s) }, OpenImage: func(uint64, int) { w.ShowImage(ui.Sheet{Title: "shelf.jpg", Image: shelf}) },
+		Settings: func(s ui.Settings) { fmt.Printf("%+v\n", s) }, CopyMarkdown: func(uint64) { w.Notify("Copied as Markdown") }, CopyText: func(s string) { fmt.Printf("copied %q\n", s) },
+		Continue: func(id uint64) { fmt.Println("continue", id) }, PickAnswer: func(id uint64, n int) { fmt.Println("pick", id, n) },
+		DeleteFrom: func(id uint64) { fmt.Println("delete", id) }, Branch: func(id uint64, q string) { fmt.Printf("branch %d %q\n", id, q) },
+		OpenLink: func(a string) { fmt.Println("open", a) }, Seen: func(ids []uint64) { fmt.Println("seen", ids) },
+		OpenImage: func(uint64, int) { w.ShowImage(ui.Sheet{Title: "shelf.jpg", Image: shelf}) },
 	})
 	w.Fyne().Resize(fyne.NewSize(float32(*width), float32(*height)))
 	w.SetSettings(ui.Settings{MaxTokens: 768, Temperature: 0.7, Theme: *theme, FreeCost: "adds about 0.4 s to each question", IdleMinutes: 15})
@@ -208,6 +212,8 @@ func show(w *ui.Window, scene string) {
 		w.SetBusy(true)
 	case "scripts":
 		w.SetTurns([]ui.Turn{scriptTurn})
+	case "everything":
+		w.SetTurns(everything())
 	case "markdown":
 		w.SetTurns([]ui.Turn{done})
 	case "working":
