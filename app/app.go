@@ -19,6 +19,7 @@ import (
 	_ "galago/app/locale" // before Fyne
 	"galago/assets"
 	"galago/inference"
+	"galago/inference/vision"
 	"galago/ui"
 	"galago/vram"
 )
@@ -87,6 +88,7 @@ func newProgram(version string, files []string) *program {
 	if p.survived, err = awaitCrash(state, version); err != nil {
 		p.log.Warn("crashes cannot be reported", "err", err)
 	}
+	vision.SetCache(filepath.Join(xdg.CacheHome, "galago", "decoders"))
 	speak(p.settings, filepath.Join(xdg.CacheHome, "galago"), p.log)
 	return p
 }

@@ -242,7 +242,7 @@ type questionEntry struct {
 	widget.Entry
 	onSend, onCancel, onFocus func()
 	onPaths                   func([]string)
-	onPaste                   func(text func()) // takes a picture from the clipboard, or calls text; nil: there is only text
+	onPaste                   func(text func())   // takes a picture from the clipboard, or calls text; nil: there is only text
 	onPage                    func(share float32) // scrolls the transcript
 	onShortcut                func(fyne.Shortcut) bool
 	onKey                     func(*fyne.KeyEvent) bool // takes a key of the window's, such as F1

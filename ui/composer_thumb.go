@@ -145,11 +145,8 @@ func (c *fileCard) takeAway() {
 // attachItems are the ways to bring a picture in.
 func (c *composer) attachItems() []*fyne.MenuItem {
 	items := []*fyne.MenuItem{fyne.NewMenuItem(words.T("Choose files…"), c.choose)}
-	items[0].Shortcut = &desktop.CustomShortcut{KeyName: fyne.KeyO, Modifier: fyne.KeyModifierShortcutDefault}
 	if c.act.Paste != nil {
-		paste := fyne.NewMenuItem(words.T("Paste"), c.entry.paste)
-		paste.Shortcut = &fyne.ShortcutPaste{}
-		items = append(items, paste)
+		items = append(items, fyne.NewMenuItem(words.T("Paste"), c.entry.paste))
 	}
 	if c.act.Screenshot != nil && (c.act.HasScreenshot == nil || c.act.HasScreenshot()) {
 		items = append(items, fyne.NewMenuItem(words.T("Screenshot of a region…"), c.act.Screenshot))

@@ -32,7 +32,7 @@ func newEmptyState(act Actions) *emptyState {
 	e.text = newPlain(textBody, colorMuted)
 	e.text.setText(words.T("Galago looks at it on this computer and answers. Nothing leaves the machine."))
 	e.hint = newPlain(textSmall, colorMuted)
-	e.hint.setText(words.T("Drop pictures anywhere in this window, paste their paths with Ctrl+V, or press Ctrl+O."))
+	e.hint.setText(words.T("Drop pictures anywhere in this window, paste them with Ctrl+V, or press Ctrl+O."))
 	e.ExtendBaseWidget(e)
 	return e
 }

@@ -289,9 +289,11 @@ func (d *pictureDialog) parts(box *panel, field fyne.CanvasObject) []fyne.Canvas
 // arrange gives way on a narrow window: first the places go, then the pane gets narrower.
 func (d *pictureDialog) arrange(s fyne.Size, box *panel, field fyne.CanvasObject) {
 	high := buttonHeight()
-	place(d.up, 0, 0, high, high)
-	place(field, high+gap1, 0, s.Width-high-gap1, high)
-	top, bottom := high+gap2, s.Height-high-gap3
+	top := max(high, field.MinSize().Height) // less than it wants, and it scrolls up and down
+	place(d.up, 0, (top-high)/2, high, high)
+	place(field, high+gap1, 0, s.Width-high-gap1, top)
+	top += gap2
+	bottom := s.Height - high - gap3
 	left, right := float32(0), min(scaled(240), s.Width*0.36)
 	if s.Width >= scaled(680) {
 		for _, p := range d.places {
@@ -323,13 +325,12 @@ func (d *pictureDialog) arrange(s fyne.Size, box *panel, field fyne.CanvasObject
 }
 
 func (d *pictureDialog) arrangePane(x, y, w, h float32) {
-	side := min(w, h-scaled(90))
-	place(d.preview, x, y, w, side)
 	setVisible(d.preview, d.name.text != "")
-	if d.name.text == "" {
-		side = 0
+	if d.name.text != "" {
+		size := imageRoom(d.preview.Image, fyne.NewSize(w, min(w*1.4, h-scaled(90))))
+		place(d.preview, x+(w-size.Width)/2, y, size.Width, size.Height)
+		y += size.Height + gap2
 	}
-	y += side + gap2
 	d.name.place(x, y, w, scaled(20))
 	if d.name.text != "" {
 		y += scaled(22)

@@ -15,6 +15,7 @@ import (
 	"path/filepath"
 
 	"galago/assets/words"
+	"galago/inference/vision/heif"
 )
 
 // The limits of what is read. A picture of MaxPixels takes 400 MB once decoded, and for a moment more: 0.8 GB when it
@@ -130,6 +131,10 @@ func decodeUpright(h Header, name string, data []byte) (*image.RGBA, error) {
 	}
 	return upright(onWhite(img, h), h.Orientation), nil
 }
+
+// SetCache says where the decoders of HEIC and AVIF are kept once they are compiled, which takes about two seconds. To be
+// called before the first picture is read; without it they are compiled in every start of the program that needs them.
+func SetCache(folder string) { heif.SetCache(folder) }
 
 // MaxKept is how many pixels of a picture are kept, at four bytes each: all of a phone's 12 megapixels, and three times
 // as many as any model looks at (4,096 tokens of 32 x 32). Larger pictures are kept scaled down, or sixteen of them in
