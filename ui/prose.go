@@ -297,7 +297,7 @@ func (b *box) lay(p *still, old *box) {
 	for q, depth := range b.b.bars {
 		top := float32(0)
 		if q < b.b.joined {
-			top = -b.b.gap()
+			top = -b.b.gap() - 3 // over the round end
 		}
 		b.panel(colorEdge, "", 1.5, float32(depth-'0')*listIndent+2+float32(q)*quoteIndent, top, 3, b.h-top)
 	}
