@@ -3,6 +3,7 @@ package ui
 import (
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/widget"
 )
 
@@ -274,7 +275,7 @@ type navItem struct {
 	widget.BaseWidget
 	text            *label
 	chosen          bool
-	hovered, inside bool
+	hovered, inside bool // the pointer is over it; it has the keyboard
 	onTap           func()
 	move            func(n int) // to the item so many places on
 }
@@ -285,10 +286,14 @@ func newNavItem(text string, onTap func(), move func(int)) *navItem {
 	return n
 }
 
-func (n *navItem) Tapped(*fyne.PointEvent) { n.onTap() }
-func (n *navItem) TypedRune(r rune)        {}
-func (n *navItem) FocusGained()            { n.inside = true; n.Refresh() }
-func (n *navItem) FocusLost()              { n.inside = false; n.Refresh() }
+func (n *navItem) Tapped(*fyne.PointEvent)        { n.onTap() }
+func (n *navItem) TypedRune(rune)                 {}
+func (n *navItem) MouseMoved(*desktop.MouseEvent) {}
+func (n *navItem) MouseIn(*desktop.MouseEvent)    { n.hovered = true; n.Refresh() }
+func (n *navItem) MouseOut()                      { n.hovered = false; n.Refresh() }
+func (n *navItem) Cursor() desktop.Cursor         { return desktop.PointerCursor }
+func (n *navItem) FocusGained()                   { n.inside = true; n.Refresh() }
+func (n *navItem) FocusLost()                     { n.inside = false; n.Refresh() }
 
 func (n *navItem) TypedKey(k *fyne.KeyEvent) {
 	switch k.Name {
@@ -315,7 +320,10 @@ func (n *navItem) CreateRenderer() fyne.WidgetRenderer {
 	d.restyle = func() {
 		back.fill, n.text.color = "", colorMuted
 		if n.chosen {
-			back.fill, n.text.color = colorRaised, colorText
+			back.fill = colorRaised
+		}
+		if n.chosen || n.hovered {
+			n.text.color = colorText
 		}
 		back.restyle()
 		n.text.restyle()
