@@ -6,12 +6,13 @@ import (
 	"galago/app/chat"
 	"galago/app/chat/store"
 	"galago/assets/words"
+	"galago/ui"
 )
 
 // Copy puts a turn's answer into the clipboard as plain text, without what the model said to itself.
 func (c *Controller) Copy(id uint64) {
 	if answer := c.answerOf(id); answer != "" {
-		c.copy(answer)
+		c.copy(ui.PlainText(answer))
 		c.view.Notify(words.T("The answer is in the clipboard."))
 	}
 }

@@ -336,6 +336,18 @@ func TestAnswersToOneQuestion(t *testing.T) {
 	shows("two", 2)
 }
 
+func TestCopyLeavesThoughtsOut(t *testing.T) {
+	k := newKeeping(t)
+	k.answer(0, "q", "<think>hm</think>A **red** circle.")
+	id := k.view.turn(0).ID
+	if k.Copy(id); k.clip != "A red circle." {
+		t.Errorf("copied as text: %q", k.clip)
+	}
+	if k.CopyMarkdown(id); k.clip != "A **red** circle." {
+		t.Errorf("copied as Markdown: %q", k.clip)
+	}
+}
+
 func TestDeleteFromAndUndo(t *testing.T) {
 	k := newKeeping(t)
 	k.answer(0, "one", "1")
@@ -481,6 +493,7 @@ func TestTheSidebarsWishes(t *testing.T) {
 	k.OpenConversation(999, 0)
 	k.until("that is told", func() bool { return strings.Contains(k.view.note(), "no longer there") })
 	k.Sidebar(false)
+	k.keeper.wait()
 	next := newBenchAt(t, k.bench.settings)
 	next.start()
 	if next.view.sidebar {
