@@ -26,7 +26,6 @@ type sidebar struct {
 	after    clock
 	stop     func() // the look at the clock
 	today    time.Time
-	raised   bool // it lies over the conversation
 
 	onLeave   func() // the keyboard goes back to the composer
 	onOpened  func() // something was opened

@@ -390,7 +390,7 @@ func (l *sideList) reveal(id int64) {
 	case top < l.scroll.Offset.Y:
 		l.scrollTo(top)
 	case bottom > l.scroll.Offset.Y+height:
-		l.scrollTo(bottom-height)
+		l.scrollTo(bottom - height)
 	}
 }
 
