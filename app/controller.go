@@ -8,6 +8,8 @@ import (
 	"image"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"galago/app/chat"
 	"galago/app/chat/store"
@@ -187,11 +189,15 @@ func sentence(err error) string {
 	if s == "" {
 		return s
 	}
-	s = strings.ToUpper(s[:1]) + s[1:]
-	if !strings.HasSuffix(s, ".") {
-		s += "."
+	first, size := utf8.DecodeRuneInString(s)
+	s = string(unicode.ToUpper(first)) + s[size:]
+	switch last, _ := utf8.DecodeLastRuneInString(s); {
+	case strings.ContainsRune(".。！？!?", last):
+		return s
+	case unicode.Is(unicode.Han, first) || unicode.Is(unicode.Han, last):
+		return s + "。"
 	}
-	return s
+	return s + "."
 }
 
 // id numbers turns and attachments.

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
@@ -72,5 +73,32 @@ func BenchmarkWords(b *testing.B) {
 	b.Cleanup(func() { words.Use(func(english string) string { return english }) })
 	for b.Loop() {
 		words.T("Settings")
+	}
+}
+
+func TestSentenceInOtherLanguages(t *testing.T) {
+	for text, want := range map[string]string{
+		"the disk is full": "The disk is full.", "it ended. Try again.": "It ended. Try again.", "über den Rand": "Über den Rand.",
+		"磁盘已满": "磁盘已满。", "无法读取。": "无法读取。", "«Casa» no está": "«Casa» no está.", "": "",
+	} {
+		if got := sentence(errors.New(text)); got != want {
+			t.Errorf("%q became %q, want %q", text, got, want)
+		}
+	}
+}
+
+// Fyne's own dialogs must speak the languages that Galago speaks. A text of its dialogs stands for all.
+func TestFyneSpeaksTheLanguagesToo(t *testing.T) {
+	t.Cleanup(func() { words.Use(func(english string) string { return english }) })
+	t.Setenv("LC_ALL", "")
+	t.Setenv("LANG", "C.UTF-8")
+	for language := range languages {
+		t.Setenv("LANGUAGE", "")
+		if err := useLanguage(language); err != nil {
+			t.Fatal(err)
+		}
+		if got := lang.L("Create Folder"); language != languageEnglish && got == "Create Folder" {
+			t.Errorf("%s: Fyne says %q", language, got)
+		}
 	}
 }
