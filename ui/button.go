@@ -29,6 +29,7 @@ type button struct {
 	tip          string
 	tips         *tips
 	onTap        func()
+	onFocus      func() // nil, or brings it into sight
 
 	hovered, focused bool
 }
@@ -63,6 +64,9 @@ func (b *button) Tapped(*fyne.PointEvent) {
 func (b *button) FocusGained() {
 	b.focused = true
 	b.Refresh()
+	if b.onFocus != nil {
+		b.onFocus()
+	}
 	if b.tip != "" && b.text == "" {
 		b.tips.showSoon(b, b.tip)
 	}

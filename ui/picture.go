@@ -106,15 +106,19 @@ func (p *picture) Cursor() desktop.Cursor {
 }
 
 // openable is a picture that can be reached with the keyboard.
-type openable struct{ picture }
-
-func newOpenable(img image.Image, radius float32, onTap func()) *openable {
-	p := &openable{picture{source: img, radius: radius, onTap: onTap}}
-	p.ExtendBaseWidget(p)
-	return p
+type openable struct {
+	picture
+	onFocus func() // brings it into sight
 }
 
-func (p *openable) FocusGained()     { p.focused = true; p.Refresh() }
+func (p *openable) FocusGained() {
+	p.focused = true
+	p.Refresh()
+	if p.onFocus != nil {
+		p.onFocus()
+	}
+}
+
 func (p *openable) FocusLost()       { p.focused = false; p.Refresh() }
 func (p *openable) TypedRune(r rune) { typeElsewhere(p, r) }
 func (p *openable) TypedKey(e *fyne.KeyEvent) {

@@ -45,8 +45,14 @@ type hands struct {
 	open     func(address string)
 	wheel    func(*fyne.ScrollEvent)             // what it has no use for
 	drag     func(at fyne.Position) (dy float32) // a selection is dragged, at a place in the window: scrolls there
-	grew     func()                              // the height has changed
+	focus    func(o fyne.CanvasObject)           // something in it has got the keyboard: brings it into sight
 	menu     func() []*fyne.MenuItem             // more entries for its menu
+}
+
+func (h *hands) focused(o fyne.CanvasObject) {
+	if h != nil && h.focus != nil {
+		h.focus(o)
+	}
 }
 
 // box is a block of the text with its layout. Everything in it has places from its own upper left.
@@ -571,6 +577,8 @@ func (p *still) showHead(b *box) {
 		if b.copyBtn == nil {
 			b.copyBtn = newButton(quiet, "copy", words.T("Copy"), nil).withTip(p.hands.tips, words.T("Copy the code"))
 			b.copyBtn.small = true
+			btn := b.copyBtn
+			btn.onFocus = func() { p.hands.focused(btn) }
 		}
 		b.copyBtn.onTap = func() { p.hands.copyText(b.text) }
 		m := b.copyBtn.measure()

@@ -117,6 +117,7 @@ func (s *slot) show(t *transcript) *turnView {
 		s.view = newTurnView(s.turn, t.act, t.tips, t.arrange)
 		s.view.hands.wheel = t.scroll.Scrolled
 		s.view.hands.drag = t.dragged
+		s.view.hands.focus = t.reveal
 		s.view.setOpen(s.open)
 	}
 	return s.view
@@ -408,6 +409,9 @@ func (t *transcript) restyle() {
 
 // reveal scrolls so that something of a turn's widget is in sight, for the keyboard.
 func (t *transcript) reveal(o fyne.CanvasObject) {
+	if t.arranging {
+		return
+	}
 	driver := fyne.CurrentApp().Driver()
 	top := driver.AbsolutePositionForObject(o).Y - driver.AbsolutePositionForObject(t.scroll).Y
 	room := t.scroll.Size().Height

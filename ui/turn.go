@@ -77,6 +77,7 @@ func (v *turnView) makeButtons(tips *tips) {
 	small := func(icon iconName, text, tip string, f func()) *button {
 		b := newButton(quiet, icon, text, f).withTip(tips, tip)
 		b.small = true
+		b.onFocus = func() { v.hands.focused(b) }
 		return b
 	}
 	v.thinking = small("right", "", "", func() { v.setOpen(!v.open) })
@@ -313,6 +314,8 @@ func (v *turnView) putPictures(images []image.Image) {
 	}
 	v.pictures = v.pictures[:len(images)]
 	for i, img := range images {
+		p := v.pictures[i]
+		p.onFocus = func() { v.hands.focused(p) }
 		if _, ok := img.(Placeholder); ok {
 			img = nil
 		}

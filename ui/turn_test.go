@@ -242,3 +242,22 @@ func TestTokenContrast(t *testing.T) {
 		}
 	}
 }
+
+// What the keyboard reaches below the edge is brought into sight.
+func TestFocusScrolls(t *testing.T) {
+	w, _ := testWindow(t, Actions{Copy: func(uint64) {}})
+	w.SetTurns(conversation(5))
+	tr := w.transcript
+	tr.page(-0.15)
+	v := tr.view(4)
+	bottom := func() float32 {
+		return v.Position().Y + v.copyBtn.Position().Y + v.copyBtn.Size().Height - tr.scroll.Offset.Y
+	}
+	if bottom() < tr.scroll.Size().Height {
+		t.Fatal("the button is in sight already")
+	}
+	w.win.Canvas().Focus(v.copyBtn)
+	if bottom() > tr.scroll.Size().Height || !v.copyBtn.focused {
+		t.Errorf("the button ends at %v of %v", bottom(), tr.scroll.Size().Height)
+	}
+}
