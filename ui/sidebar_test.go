@@ -672,6 +672,7 @@ func BenchmarkSidebar(b *testing.B) {
 	w.ShowSidebar(true)
 	w.sidebar.list.now = func() time.Time { return noon }
 	list := manyConversations(10_000)
+	w.SetConversations(list)
 	b.Run("SetConversations", func(b *testing.B) {
 		for i := 0; b.Loop(); i++ {
 			list[0].Busy = i%2 == 0
