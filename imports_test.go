@@ -63,6 +63,7 @@ var mayImport = map[string][]string{
 	"galago/e2e/desktop":         {"github.com/jezek/xgb/..."},
 	"galago/e2e/xdnd":            {"github.com/jezek/xgb/..."},
 	"galago/scripts/gpucheck":    {"galago/inference/...", "galago/vram"},
+	"galago/scripts/gallery":     {"galago/e2e/desktop", "github.com/jezek/xgb/..."},
 	"galago/scripts/testsummary": {},
 }
 

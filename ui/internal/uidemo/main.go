@@ -281,6 +281,18 @@ func show(w *ui.Window, scene string) {
 			time.Sleep(time.Second)
 			fyne.Do(func() { w.ShowImage(ui.Sheet{Title: "shelf.jpg", Image: shelf}) })
 		}()
+	case "crop":
+		w.SetTurns([]ui.Turn{done})
+		w.SetAttachments([]ui.Attachment{one})
+		go func() {
+			time.Sleep(time.Second)
+			fyne.Do(func() {
+				w.ShowImage(ui.Sheet{
+					Title: "shelf.jpg · 4032 × 3024", Image: shelf, Region: image.Rect(200, 60, 390, 230),
+					Crop: func(image.Rectangle) {}, Whole: say("whole"), Save: say("save"), Copy: say("copy"), Seen: say("seen"),
+				})
+			})
+		}()
 	case "stream":
 		w.SetTurns([]ui.Turn{done})
 		go stream(w)
