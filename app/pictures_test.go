@@ -283,7 +283,10 @@ func TestScreenshot(t *testing.T) {
 }
 
 func TestTheDesktopsDialog(t *testing.T) {
-	b := newBench(t)
+	b := newBenchAt(t, filepath.Join(t.TempDir(), "settings.json"))
+	find := make(chan portal.Offers)
+	b.desk.find = func(context.Context) portal.Offers { return <-find }
+	b.start()
 	own := 0
 	b.ChoosePictures("", func() { own++ })
 	if own != 1 {
@@ -293,7 +296,8 @@ func TestTheDesktopsDialog(t *testing.T) {
 	paths := []string{write(t, filepath.Join(dir, "a+b.png"), pngOf(t, 64, 48)), write(t, filepath.Join(dir, "c.png"), pngOf(t, 64, 48))}
 	var asked portal.Ask
 	var fails error
-	b.desk.offers.Files = true
+	find <- portal.Offers{Files: true}
+	b.until("it is there", func() bool { return b.desk.offers.Files })
 	b.desk.choose = func(_ context.Context, a portal.Ask) ([]string, error) {
 		asked = a
 		return paths, fails

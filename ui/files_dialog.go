@@ -224,7 +224,7 @@ func (d *pictureDialog) look() {
 		return
 	}
 	d.shown = e.Path
-	d.tell(e.Name, Preview{Info: e.Size + "\n" + e.Date})
+	d.tell(e.Name, Preview{Info: words.T("Reading…") + "\n" + e.Size + "\n" + e.Date})
 	d.act.Preview(e.Path, func(p Preview) {
 		if d.shown == e.Path {
 			if p.Info != "" {
