@@ -97,16 +97,22 @@ func directions(runs []run, rtl bool) []run {
 	return out
 }
 
-// edge says whether a character is one of the neutral ones at the end of a stretch from right to left, which Fyne
-// would take for left to right.
+// edge says whether a character of a stretch from right to left has to stand alone: punctuation, which Fyne draws in
+// another font and so in another stretch, and spaces at an end, which it takes for left to right.
 func edge(text []rune, levels []uint8, i int) bool {
 	if directionOf(text[i]) != neutral || unicode.In(text[i], unicode.Mn) {
 		return false
 	}
+	if !unicode.IsSpace(text[i]) {
+		return true
+	}
 	inside := func(step int) bool {
 		for j := i; j >= 0 && j < len(text) && levels[j] == levels[i]; j += step {
-			if directionOf(text[j]) == rightToLeft {
+			switch {
+			case directionOf(text[j]) == rightToLeft:
 				return true
+			case !unicode.IsSpace(text[j]):
+				return false
 			}
 		}
 		return false

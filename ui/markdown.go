@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"bytes"
 	"fmt"
 	"slices"
 	"strings"
@@ -146,7 +147,7 @@ func (d *document) parse(source string, from int) bool {
 	}
 	d.source, d.known = source, known
 	d.blocks = d.blocks[:d.final:d.final]
-	last, start := lastTopLevel(root, p.source)
+	last, start := lastTopLevel(root, p.source, known != "")
 	for n := root.FirstChild(); n != nil; n = n.NextSibling() {
 		if n == last {
 			d.final = len(d.blocks) + len(p.blocks)
@@ -167,18 +168,42 @@ func (d *document) parse(source string, from int) bool {
 }
 
 // lastTopLevel finds the block that may still change, and where its first line begins. A table may share its place
-// with the paragraph above it; both may change.
-func lastTopLevel(root ast.Node, source []byte) (last ast.Node, start int) {
+// with the paragraph above it; both may change. A line that has not ended may turn out to belong to the block above,
+// as "#" does when it becomes "#1", and "2" when it becomes "2."; one that begins with a letter will not.
+// Where addresses are defined a paragraph may have begun with such lines, which it no longer shows.
+func lastTopLevel(root ast.Node, source []byte, defined bool) (last ast.Node, start int) {
 	last = root.LastChild()
 	if last == nil {
 		return nil, 0
 	}
-	for last.PreviousSibling() != nil && (last.Pos() < 0 || last.Pos() <= last.PreviousSibling().Pos()) {
+	unfinished := bytes.LastIndexByte(source, '\n') + 1
+	for last.PreviousSibling() != nil {
+		pos := last.Pos()
+		if pos > last.PreviousSibling().Pos() && (pos < unfinished || pos < len(source) && isLetter(source[pos])) &&
+			(!defined || blankAbove(source, lineStart(source, pos))) {
+			break
+		}
 		last = last.PreviousSibling()
 	}
-	pos := min(max(last.Pos(), 0), len(source))
-	return last, strings.LastIndexByte(string(source[:pos]), '\n') + 1
+	if last.PreviousSibling() == nil {
+		return last, 0
+	}
+	return last, lineStart(source, last.Pos())
 }
+
+func lineStart(source []byte, pos int) int {
+	return bytes.LastIndexByte(source[:min(max(pos, 0), len(source))], '\n') + 1
+}
+
+// blankAbove says whether the line above the one that begins at a place is empty.
+func blankAbove(source []byte, start int) bool {
+	if start == 0 {
+		return true
+	}
+	return len(bytes.TrimSpace(source[lineStart(source, start-1):start])) == 0
+}
+
+func isLetter(c byte) bool { return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= 0xC3 }
 
 func definitionsOf(refs []parser.Reference) string {
 	if len(refs) == 0 {

@@ -30,6 +30,9 @@ func describe(blocks []block) string {
 		if bl.depth > 0 || bl.quote > 0 {
 			fmt.Fprintf(&b, "[%s%d>%d]", bl.marker, bl.depth, bl.quote)
 		}
+		if bl.tight {
+			b.WriteByte('=')
+		}
 		if bl.joined > 0 || bl.more {
 			fmt.Fprintf(&b, "+%d", bl.joined)
 		}
@@ -55,9 +58,9 @@ func TestParseMarkdown(t *testing.T) {
 		"one\ntwo  \nthree":                  "p0 \"one two\\nthree\"\n",
 		"棚の上\nには":                            "p0 \"棚の上には\"\n",
 		"# T\n\ntext":                        "h1 \"T\"\np0 \"text\"\n",
-		"3. a\n4. b\n   - c":                 "p0[3.1>0] \"a\"\np0[4.1>0] \"b\"\np0[•2>0] \"c\"\n",
+		"3. a\n4. b\n   - c":                 "p0[3.1>0] \"a\"\np0[4.1>0]= \"b\"\np0[•2>0]= \"c\"\n",
 		"7) a":                               "p0[7)1>0] \"a\"\n",
-		"- [ ] a\n- [x] **b**":               "p0[☐1>0] \"a\"\np0[☑1>0] *\"b\"\n",
+		"- [ ] a\n- [x] **b**":               "p0[☐1>0] \"a\"\np0[☑1>0]= *\"b\"\n",
 		"- ```\n  x\n  ```":                  "p0[•1>0] \ncode0[1>0] `\"x\"\n",
 		"> q\n> r\n>> s":                     "p0[0>1] \"q r\"\np0[0>2]+1 \"s\"\n",
 		"```go\nx := 1\n\ny":                 "code0 `\"x := 1\\n\\ny\"\n",
@@ -98,6 +101,8 @@ var documents = []string{
 	"x[^1]\n\n[^1]: note\n\n$$\na\n\nb\n$$\n\n\\[ x\n= y \\]\n\n1. $$\n   z\n   $$\n2. b\n\nc",
 	"<div>\nhtml\n</div>\n\n<!-- a\n\nb -->\n\n***\n- - x\n\n\ttab\n* * *\n\n+ p\n- q\n1) r\n2. s",
 	"- [ ] a\n- [x] b\n\n  more\n\n```\nopen fence\n\n- not a list\n",
+	"+ 0\n#0\n\n1. a\n\n2. b\n\nc\n#\n#d\n\n- a\n\n--\n- b\n``` a`b\n",
+	" [0]:0000\n\t00\n0\n\n[a]: b\nc\n\n    d\n",
 	"para\n```\ncode\n```\npara\n# h\npara\n---\npara\n\nA\n-\n\nB",
 }
 
