@@ -302,7 +302,7 @@ func (c *Controller) modelView() ui.Model {
 	m := ui.Model{Name: modelName(s), Loading: -1, BuiltIn: c.builtIn(), Vision: true}
 	switch s.State {
 	case inference.StateLoading:
-		m.State, m.Loading = "loading", s.Load
+		m.State, m.Loading = words.T("loading"), s.Load
 	case inference.StateFailed:
 		m.State = words.T("not loaded")
 	case inference.StateStopped:
