@@ -15,6 +15,7 @@ import (
 	"flag"
 	"fmt"
 	"image"
+	"image/color"
 	"image/png"
 	"os"
 	"os/exec"
@@ -117,9 +118,20 @@ func (s shot) take(programs, demo, path string) error {
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, said.Bytes())
 	}
+	if err := p.painted(); err != nil {
+		return err
+	}
 	if p.window, err = screen.Resize(p.window, s.width, s.height); err != nil {
 		return err
 	}
+	if got := p.window.Rect.Size(); got != image.Pt(s.width, s.height) {
+		return fmt.Errorf("the window is %v", got)
+	}
+	img, err := screen.Picture()
+	if err != nil {
+		return err
+	}
+	p.corner = img.RGBAAt(p.window.Rect.Min.X+5, p.window.Rect.Min.Y+5)
 	if s.play != nil {
 		if err := s.play(p); err != nil {
 			return err
@@ -133,7 +145,16 @@ type play struct {
 	screen *desktop.Desktop
 	window desktop.Window
 	home   string
-	state  string // what the real program shows, one JSON object a line
+	state  string     // what the real program shows, one JSON object a line
+	corner color.RGBA // of the window at first: a sheet above it is darker
+}
+
+// painted waits for the first frame: a program resizes its window until then.
+func (p *play) painted() error {
+	return desktop.Until(patience, "the window is painted", func() bool {
+		img, err := p.screen.Picture()
+		return err == nil && len(colors(img.SubImage(p.window.Rect).(*image.RGBA), 50)) >= 50
+	})
 }
 
 // photograph writes the window as a PNG of few colours.
@@ -147,7 +168,7 @@ func (p *play) photograph(path string) error {
 	}
 	var out bytes.Buffer
 	encoder := png.Encoder{CompressionLevel: png.BestCompression}
-	if err := encoder.Encode(&out, reduce(img.SubImage(p.window.Rect).(*image.RGBA), 128)); err != nil {
+	if err := encoder.Encode(&out, reduce(img.SubImage(p.window.Rect).(*image.RGBA), 224)); err != nil {
 		return err
 	}
 	return os.WriteFile(path, out.Bytes(), 0o644)

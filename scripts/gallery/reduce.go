@@ -17,15 +17,8 @@ type box struct {
 // reduce gives a picture at most that many colours, which makes its PNG several times smaller. It is median cut: the box with the
 // widest channel, weighed by how much it is used, is cut in two where half of its pixels are.
 func reduce(img *image.RGBA, most int) *image.Paletted {
-	counts := map[color.RGBA]int{}
 	b := img.Bounds()
-	for y := b.Min.Y; y < b.Max.Y; y++ {
-		for x := b.Min.X; x < b.Max.X; x++ {
-			c := img.RGBAAt(x, y)
-			c.A = 0xff
-			counts[c]++
-		}
-	}
+	counts := colors(img, b.Dx()*b.Dy())
 	all := box{counts: counts}
 	for c := range counts {
 		all.colors = append(all.colors, c)
@@ -61,6 +54,20 @@ func reduce(img *image.RGBA, most int) *image.Paletted {
 		}
 	}
 	return out
+}
+
+// colors counts the pixels of each colour, and stops when there are that many colours.
+func colors(img *image.RGBA, enough int) map[color.RGBA]int {
+	counts := map[color.RGBA]int{}
+	b := img.Bounds()
+	for y := b.Min.Y; y < b.Max.Y && len(counts) < enough; y++ {
+		for x := b.Min.X; x < b.Max.X; x++ {
+			c := img.RGBAAt(x, y)
+			c.A = 0xff
+			counts[c]++
+		}
+	}
+	return counts
 }
 
 func channel(c color.RGBA, i int) int { return int([3]uint8{c.R, c.G, c.B}[i]) }

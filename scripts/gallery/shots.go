@@ -40,7 +40,12 @@ var shots = []shot{
 	{name: "error", width: 1200, height: 780, demo: []string{"-scene", "error", "-theme", "light"}},
 	{name: "memory", width: 1200, height: 780, demo: []string{"-scene", "ladder", "-theme", "dark"}},
 	{name: "many-pictures", width: 1000, height: 780, demo: []string{"-scene", "many", "-theme", "light"}},
-	{name: "crop", width: 1200, height: 780, demo: []string{"-scene", "crop", "-theme", "dark"}},
+	{name: "crop", width: 1200, height: 780, demo: []string{"-scene", "crop", "-theme", "dark"}, play: func(p *play) error {
+		return desktop.Until(patience, "the picture is large", func() bool {
+			img, err := p.screen.Picture()
+			return err == nil && img.RGBAAt(p.window.Rect.Min.X+5, p.window.Rect.Min.Y+5) != p.corner
+		})
+	}},
 }
 
 // conversation asks two questions about a picture.
