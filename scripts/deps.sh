@@ -4,7 +4,7 @@
 set -euo pipefail
 
 build="build-essential cmake ninja-build ccache pkg-config git openssl libgl1-mesa-dev xorg-dev libffi8"
-test="xvfb openbox xdotool imagemagick x11-utils libgl1-mesa-dri fonts-dejavu-core"
+test="xvfb openbox xclip dbus-daemon xdotool imagemagick x11-utils libgl1-mesa-dri fonts-dejavu-core"
 
 wanted=$build
 [ "${1:-build}" = test ] && wanted="$build $test"
