@@ -269,7 +269,7 @@ func (w *Window) ShowSidebar(shown bool) {
 func (w *Window) hasSidebar() bool { return w.act.OpenConversation != nil }
 
 // narrow says whether the sidebar lies over the conversation instead of beside it.
-func (w *Window) narrow() bool { return w.root.Size().Width < narrowWindow }
+func (w *Window) narrow() bool { return w.root.Size().Width < scaled(narrowWindow) }
 
 // sidebarShown says whether the sidebar can be seen.
 func (w *Window) sidebarShown() bool {

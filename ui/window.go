@@ -287,7 +287,7 @@ func (l windowLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 // conversation begins.
 func (l windowLayout) layoutSidebar(size fyne.Size, top, bottom float32) (left float32) {
 	w := l.w
-	narrow := size.Width < narrowWindow
+	narrow := size.Width < scaled(narrowWindow)
 	if !narrow {
 		w.sideOver = false
 	}
