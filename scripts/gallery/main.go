@@ -121,6 +121,11 @@ func (s shot) take(programs, demo, path string) error {
 	if err := p.painted(); err != nil {
 		return err
 	}
+	if s.demo == nil { // until then it may be given its first size again
+		if err := p.loaded(); err != nil {
+			return err
+		}
+	}
 	if p.window, err = screen.Resize(p.window, s.width, s.height); err != nil {
 		return err
 	}

@@ -22,17 +22,12 @@ var shots = []shot{
 	{name: "answer-dark", width: 1200, height: 780, settings: `{"theme":"dark","temperature":0}`, files: []string{shapes}, play: conversation},
 	{name: "answer-light-large", width: 1920, height: 1200, settings: `{"theme":"light","temperature":0}`, files: []string{shapes}, play: conversation},
 	{name: "search", width: 1200, height: 780, settings: `{"theme":"light","temperature":0}`, files: []string{shapes}, play: search},
-	{name: "empty-small", width: 800, height: 600, settings: `{"theme":"light"}`, play: (*play).loaded},
-	{name: "german", width: 1200, height: 780, settings: `{"theme":"dark","language":"de"}`, play: (*play).loaded},
+	{name: "empty-small", width: 800, height: 600, settings: `{"theme":"light"}`},
+	{name: "german", width: 1200, height: 780, settings: `{"theme":"dark","language":"de"}`},
 	{name: "settings-german", width: 1200, height: 780, settings: `{"theme":"dark","language":"de"}`, play: settings},
 	{name: "settings-chinese-large-text", width: 800, height: 600, settings: `{"theme":"light","language":"zh-Hans","text_size":1.6}`, play: settings},
 	{name: "text-160-spanish", width: 800, height: 600, settings: `{"theme":"dark","language":"es","text_size":1.6,"temperature":0}`, files: []string{numbers}, play: conversation},
-	{name: "shortcuts", width: 1200, height: 780, settings: `{"theme":"dark"}`, play: func(p *play) error {
-		if err := p.loaded(); err != nil {
-			return err
-		}
-		return p.screen.Key(f1)
-	}},
+	{name: "shortcuts", width: 1200, height: 780, settings: `{"theme":"dark"}`, play: help},
 	{name: "markdown-2x", width: 1800, height: 1300, scale: "2", demo: []string{"-scene", "markdown", "-theme", "dark"}},
 	{name: "everything", width: 1200, height: 1000, demo: []string{"-scene", "everything", "-theme", "light"}},
 	{name: "scripts", width: 1000, height: 860, demo: []string{"-scene", "scripts", "-theme", "dark"}},
@@ -40,18 +35,13 @@ var shots = []shot{
 	{name: "error", width: 1200, height: 780, demo: []string{"-scene", "error", "-theme", "light"}},
 	{name: "memory", width: 1200, height: 780, demo: []string{"-scene", "ladder", "-theme", "dark"}},
 	{name: "many-pictures", width: 1000, height: 780, demo: []string{"-scene", "many", "-theme", "light"}},
-	{name: "crop", width: 1200, height: 780, demo: []string{"-scene", "crop", "-theme", "dark"}, play: func(p *play) error {
-		return desktop.Until(patience, "the picture is large", func() bool {
-			img, err := p.screen.Picture()
-			return err == nil && img.RGBAAt(p.window.Rect.Min.X+5, p.window.Rect.Min.Y+5) != p.corner
-		})
-	}},
+	{name: "crop", width: 1200, height: 780, demo: []string{"-scene", "crop", "-theme", "dark"}, play: (*play).covered},
 }
 
 // conversation asks two questions about a picture.
 func conversation(p *play) error {
 	for _, step := range []func() error{
-		p.loaded, p.attached,
+		p.attached,
 		func() error { return p.ask("What colour is the triangle?", 1) },
 		func() error { return p.ask("And where is it?", 2) },
 	} {
@@ -65,7 +55,7 @@ func conversation(p *play) error {
 // search makes three conversations and looks for a word.
 func search(p *play) error {
 	for _, step := range []func() error{
-		p.loaded, p.attached,
+		p.attached,
 		func() error { return p.ask("What colour is the triangle?", 1) },
 		func() error { return p.control('n') },
 		func() error { return p.ask("What can you see?", 2) },
@@ -84,8 +74,23 @@ func search(p *play) error {
 
 // settings opens the settings.
 func settings(p *play) error {
-	if err := p.loaded(); err != nil {
+	if err := p.screen.Key(xsym(','), desktop.Control); err != nil {
 		return err
 	}
-	return p.screen.Key(xsym(','), desktop.Control)
+	return p.covered()
+}
+
+func help(p *play) error {
+	if err := p.screen.Key(f1); err != nil {
+		return err
+	}
+	return p.covered()
+}
+
+// covered waits until a sheet lies above the window.
+func (p *play) covered() error {
+	return desktop.Until(patience, "a sheet opens", func() bool {
+		img, err := p.screen.Picture()
+		return err == nil && img.RGBAAt(p.window.Rect.Min.X+5, p.window.Rect.Min.Y+5) != p.corner
+	})
 }
