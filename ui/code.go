@@ -34,9 +34,9 @@ var tokenColors = map[tokenKind]struct{ dark, light color.NRGBA }{
 	tokenName:    {rgb(0x7FB2F5), rgb(0x1F5FBF)},
 	tokenString:  {rgb(0x8CCB8F), rgb(0x22703A)},
 	tokenNumber:  {rgb(0xF0B56B), rgb(0x96530B)},
-	tokenComment: {rgb(0x8F98A5), rgb(0x646B76)},
+	tokenComment: {rgb(0xA6AEB9), rgb(0x5C636D)},
 	tokenAdded:   {rgb(0x8CCB8F), rgb(0x22703A)},
-	tokenRemoved: {rgb(0xF0837D), rgb(0xB3322C)},
+	tokenRemoved: {rgb(0xF2918B), rgb(0xB3322C)},
 }
 
 func tokenColor(k tokenKind) color.Color {

@@ -52,7 +52,7 @@ var uses = []struct {
 	what, on, with names // with: what lies between them at times
 	least          float64
 }{
-	{what: names{colorText}, on: names{bg, colorSide, colorSurface, colorRaised, colorBubble, colorTint, colorAlarm, input}, with: names{hover, pressed, selected}, least: 4.5},
+	{what: names{colorText}, on: names{bg, colorSide, colorSurface, colorRaised, colorBubble, colorTint, colorAlarm, input}, with: names{hover, pressed, selected, theme.ColorNameFocus}, least: 4.5},
 	{what: names{colorMuted}, on: names{bg, colorSide, colorSurface, colorRaised, colorBubble, colorTint, colorAlarm, input}, with: names{hover}, least: 4.5},
 	{what: names{colorMuted}, on: names{bg, colorSurface, colorAlarm}, with: names{selected}, least: 4.5},
 	{what: names{colorAccent}, on: names{bg, colorSide, colorSurface, colorTint}, with: names{hover}, least: 4.5},
@@ -83,6 +83,23 @@ func TestContrast(t *testing.T) {
 							t.Errorf("%s: %s on %s with %s has a contrast of %.2f, not %.1f", look, what, on, with, c, u.least)
 						}
 					}
+				}
+			}
+		}
+	}
+}
+
+// Code lies on its box; what is selected in it as well.
+func TestContrastOfCode(t *testing.T) {
+	for kind, c := range tokenColors {
+		for look, p := range map[string]palette{"dark": darkPalette, "light": lightPalette} {
+			ink := c.light
+			if look == "dark" {
+				ink = c.dark
+			}
+			for _, ground := range []color.NRGBA{p[colorSurface], over(p[selected], p[colorSurface])} {
+				if r := contrast(ink, ground); r < 4.5 {
+					t.Errorf("%s: code of kind %v has a contrast of %.2f on %v", look, kind, r, ground)
 				}
 			}
 		}
