@@ -15,7 +15,7 @@ GO ?= go
 # NVML's header warns about its own old functions, at length: show the compiler's words only when it fails.
 quietly = $(1) 2>build/go.log || { cat build/go.log; exit 1; }
 
-.PHONY: help run build test lint e2e bench demo-model demo-eval clean deps llama demo
+.PHONY: help run build test lint e2e bench screenshots demo-model demo-eval clean deps llama demo
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +53,11 @@ e2e: build ## only the tests in a real window; pictures of it go to build/e2e
 
 bench: ## benchmarks of the inner parts
 	@$(GO) test -run '^$$' -bench . -benchmem ./inference/... ./app/... ./ui/...
+
+screenshots: build ## photograph the window into docs/screenshots, light and dark, small and large, in several languages
+	@scripts/deps.sh test
+	@$(call quietly,$(GO) build -tags uidemo -o build/uidemo ./ui/internal/uidemo)
+	@$(GO) run ./scripts/gallery $(BIN) build/uidemo docs/screenshots
 
 demo-model: ## train the built-in model again (Python and PyTorch; hours without a GPU)
 	@$(MAKE) --no-print-directory -C assets/demo model
