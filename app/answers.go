@@ -170,6 +170,9 @@ func (c *Controller) Branch(id uint64, text string) {
 		tried: func(err error) {
 			if err != nil {
 				c.view.Notify(sentence(err))
+				if c.text != "" {
+					text = c.text + "\n\n" + text
+				}
 				c.compose(text) // what was typed is not lost
 				return
 			}
@@ -195,6 +198,6 @@ func (c *Controller) branchInMemory(k *talk, t *chat.Turn, text string) {
 		c.keepAnswer(b, copied)
 	}
 	c.opening++
-	c.enter(b)
 	c.askIn(b, text, slices.Clone(t.Images), slices.Clone(k.shown[t].images))
+	c.enter(b)
 }

@@ -112,6 +112,10 @@ func images(pictures []chat.Image, full map[[32]byte]*vision.Picture) []inferenc
 
 // receive takes a request's news. The window hears of it once, however many there are.
 func (c *Controller) receive(r *request, events []inference.Event) {
+	k := r.talk
+	if k.active != r {
+		return // it was given up, and its question may have been asked again since
+	}
 	over := false
 	for _, e := range events {
 		r.apply(e, c.now())
@@ -122,10 +126,6 @@ func (c *Controller) receive(r *request, events []inference.Event) {
 	}
 	if over {
 		r.cancel()
-	}
-	k := r.talk
-	if k.active != r {
-		return // it was given up
 	}
 	if r.failed != nil {
 		k.shown[r.turn].choices = c.choices(r.turn, r.failed)

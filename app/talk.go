@@ -127,18 +127,20 @@ func (c *Controller) running() bool {
 // enter shows a conversation in the place of the open one, which goes on in the background with what it still asks.
 // Each has the composer as it was left.
 func (c *Controller) enter(k *talk) {
+	left := c.talk
 	c.leave()
 	c.background = slices.DeleteFunc(c.background, func(b *talk) bool { return b == k })
 	c.talk = k
+	c.forget(left)
 	c.view.SetTurns(k.renderAll())
 	c.view.SetOpen(k.stored)
 	c.showQueue()
 	d := k.draft
-	if d.empty() {
+	if d.empty() && (k.stored != 0 || len(k.conv.Turns) == 0) { // else it is none of the new chat's
 		d = c.drafts[k.stored]
+		delete(c.drafts, k.stored)
 	}
 	k.draft = draft{}
-	delete(c.drafts, k.stored)
 	c.attachments = d.attachments
 	c.compose(d.text)
 	c.showAttachments()
@@ -156,7 +158,6 @@ func (c *Controller) leave() {
 	}
 	c.closeGallery(k)
 	c.background = append(c.background, k)
-	c.forget(k)
 }
 
 func (d draft) empty() bool { return d.text == "" && len(d.attachments) == 0 }
