@@ -1,9 +1,12 @@
 package app
 
 import (
+	"errors"
 	"testing"
 
+	"galago/app/chat/store"
 	"galago/inference"
+	"galago/inference/protocol"
 	"galago/ui"
 )
 
@@ -98,5 +101,50 @@ func TestCancelBeforeSubmitWithADeadEngine(t *testing.T) {
 	k.settle()
 	if k.view.busy || len(k.view.queue) != 0 {
 		t.Errorf("busy %v, %d wait", k.view.busy, len(k.view.queue))
+	}
+}
+
+// What could not be written comes before what is done to its conversation afterwards.
+func TestDeletingWhatCouldNotBeWritten(t *testing.T) {
+	k := newKeeping(t)
+	k.answer(0, "first", "one")
+	id := k.stored
+	blocked := true // belongs to the journal's goroutine, through steps
+	k.keep(k.talk, &step{write: func(*store.Store) error {
+		if blocked {
+			return errors.New("the disk is full")
+		}
+		return nil
+	}})
+	k.answer(1, "second", "two")
+	k.journal.push(&step{write: func(*store.Store) error { blocked = false; return nil }})
+	k.DeleteConversation(id)
+	k.settle()
+	k.view.offer()
+	k.settle()
+	if turns := k.load(id); len(turns) != 2 || turns[1].Answer.Text != "two" {
+		t.Errorf("after Undo there is %+v", turns)
+	}
+}
+
+// A smaller picture is smaller also after another visit.
+func TestChosenDetailIsKept(t *testing.T) {
+	k := newKeeping(t)
+	k.AttachImage("a.png", pngOf(t, 640, 480))
+	k.attached()
+	k.ask(0, "what?")
+	low := inference.DetailLow
+	k.say(0, inference.Event{Kind: inference.Failed, Err: &inference.Error{
+		Code: protocol.CodeContextFull, Op: "answer", Choices: []inference.Choice{{Label: "smaller", Detail: &low}},
+	}})
+	k.view.turn(0).Problem.Choices[0].Do()
+	k.submitted(1)
+	k.say(1, delta("a shelf"), done)
+	k.settle()
+	id := k.stored
+	k.NewChat()
+	k.openAt(id, 0)
+	if got := k.conv.Turns[0].Images[0].Detail; got != "low" {
+		t.Errorf("the detail is %q", got)
 	}
 }

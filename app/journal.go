@@ -180,6 +180,9 @@ func (j *journal) reach() {
 // try writes a step behind the backlog of its conversation.
 func (j *journal) try(s *step) {
 	if s.of == nil {
+		for _, f := range j.behind { // it may delete or copy what they are about
+			j.drain(f) // what fails again is catchUp's
+		}
 		err := j.write(s)
 		j.hear(s.tried, err)
 		j.hear(s.over, err)

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"galago/app/chat"
+	"galago/app/chat/store"
 	"galago/assets/words"
 	"galago/inference"
 	"galago/inference/protocol"
@@ -164,7 +165,9 @@ func (c *Controller) choices(t *chat.Turn, err *inference.Error) []ui.Choice {
 // choose asks a turn again in the way that was chosen.
 func (c *Controller) choose(t *chat.Turn, way inference.Choice) {
 	if way.Detail != nil {
-		c.conv.SetDetail(t, string(*way.Detail))
+		detail := string(*way.Detail)
+		c.conv.SetDetail(t, detail)
+		c.keep(c.talk, stepOf(c.talk, t, func(s *store.Store, turn int64) error { return s.SetDetail(turn, detail) }))
 	}
 	c.retry(question{turn: t, again: true, open: way.Model, choice: c.choosing})
 }

@@ -117,6 +117,27 @@ func TestWhatIsStoredIsThereAgain(t *testing.T) {
 	sound(t, s)
 }
 
+func TestSetDetail(t *testing.T) {
+	s := mustOpen(t, t.TempDir())
+	p := TurnPicture{must(s.PutPicture([]byte("a shelf")))(t), "shelf.jpg", "high", 800, 600}
+	other := ask(t, s, 0, "elsewhere", "", p)
+	first := ask(t, s, 0, "first", "", p, p)
+	second := ask(t, s, first.Conversation, "second", "", p)
+	ask(t, s, first.Conversation, "third", "", p)
+	ok(t, s.SetDetail(second.ID, "low"))
+	var got []string
+	for _, id := range []int64{first.Conversation, other.Conversation} {
+		for _, turn := range must(s.Load(id))(t).Turns {
+			for _, p := range turn.Pictures {
+				got = append(got, p.Detail)
+			}
+		}
+	}
+	if fmt.Sprint(got) != "[low low low high high]" {
+		t.Errorf("the details are %v", got)
+	}
+}
+
 func TestDurability(t *testing.T) {
 	s := mustOpen(t, t.TempDir())
 	for pragma, want := range map[string]string{"journal_mode": "wal", "synchronous": "2", "foreign_keys": "1", "busy_timeout": "5000"} {

@@ -221,6 +221,16 @@ func (s *Store) Choose(turn int64, index int) error {
 	})
 }
 
+// SetDetail changes how closely a model is to look at the pictures of a turn and of all before it in the conversation.
+// Where they have none, that is no error.
+func (s *Store) SetDetail(turn int64, detail string) error {
+	return s.change(words.T("the question could not be stored"), func(tx *sql.Tx) error {
+		_, err := tx.Exec("UPDATE turn_pictures SET detail = ?2 WHERE turn IN (SELECT t.id FROM turns t JOIN turns last "+
+			"ON last.id = ?1 AND t.conversation = last.conversation AND t.position <= last.position)", turn, clean(detail))
+		return err
+	})
+}
+
 // RemoveTurn takes one question with its answers out of its conversation, for good. Errors: ErrNotFound.
 func (s *Store) RemoveTurn(turn int64) error {
 	return s.change(words.T("the question could not be removed"), func(tx *sql.Tx) error {
