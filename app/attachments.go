@@ -9,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"galago/assets"
 	"galago/assets/words"
 	"galago/inference"
 	"galago/inference/plan"
@@ -379,7 +380,8 @@ func (c *Controller) details(p *vision.Picture) []string {
 	return list
 }
 
-// Sample puts a sample picture and its question into the composer, in the place of another sample.
+// Sample puts a sample picture and its question into the composer, in the place of another sample. A question that the
+// person has written stays.
 func (c *Controller) Sample(index int) {
 	if index < 0 || index >= len(c.samples) {
 		return
@@ -392,7 +394,9 @@ func (c *Controller) Sample(index int) {
 	c.sending = "" // it was about what stood in the composer before
 	c.showAttachments()
 	c.showBusy()
-	c.view.SetComposerText(s.Question)
+	if strings.TrimSpace(c.text) == "" || slices.ContainsFunc(c.samples, func(s assets.Sample) bool { return s.Question == c.text }) {
+		c.view.SetComposerText(s.Question)
+	}
 }
 
 func (c *Controller) sampleCards() []ui.Sample {

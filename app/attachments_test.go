@@ -354,6 +354,14 @@ func TestSamples(t *testing.T) {
 			t.Errorf("sample %d: composer %q", i, b.view.composer)
 		}
 	}
+	b.Edited(b.view.samples[0].Question) // a sample's question gives way to another's, the person's own does not
+	if b.Sample(1); b.view.composer != b.view.samples[1].Question {
+		t.Errorf("composer %q", b.view.composer)
+	}
+	b.Edited("my own")
+	if b.Sample(0); b.view.composer == b.view.samples[0].Question || len(b.view.attachments) != 2 {
+		t.Errorf("composer %q, %d pictures", b.view.composer, len(b.view.attachments))
+	}
 	b.Sample(-1)
 	b.Sample(99)
 }

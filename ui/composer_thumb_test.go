@@ -2,11 +2,13 @@ package ui
 
 import (
 	"fmt"
+	"image/color"
 	"slices"
 	"strings"
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 )
@@ -84,6 +86,42 @@ func TestThumbnailsByKeyboard(t *testing.T) {
 	p.thumb(0).TypedKey(key(fyne.KeyBackspace))
 	if p.names() != "" || canvas.Focused() != p.w.composer.entry {
 		t.Errorf("left %q, focus on %T", p.names(), canvas.Focused())
+	}
+}
+
+// A region takes the place of the whole picture in a thumbnail of the same size.
+func TestAThumbnailShowsItsNewPicture(t *testing.T) {
+	p := newPictures(t, "a")
+	drawn := func() color.Color {
+		for _, o := range test.WidgetRenderer(p.thumb(0)).Objects() {
+			if img, ok := o.(*canvas.Image); ok && img.Visible() && img.Image != nil {
+				return img.Image.At(img.Image.Bounds().Dx()/2, img.Image.Bounds().Dy()/2)
+			}
+		}
+		return nil
+	}
+	before := drawn()
+	p.list = slices.Clone(p.list)
+	p.list[0].Thumb = flat(40, 30, rgb(0xcc2200))
+	p.w.SetAttachments(p.list)
+	if after := drawn(); before == nil || after == before {
+		t.Errorf("drawn %v, before %v", after, before)
+	}
+}
+
+// What is typed where nothing has the keyboard belongs to the question, and so do the keys that go with it.
+func TestEnterAnywhereSends(t *testing.T) {
+	var sent []string
+	w, _ := testWindow(t, Actions{Send: func(s string) { sent = append(sent, s) }})
+	w.SetComposerText("what?")
+	w.win.Canvas().Unfocus()
+	w.typedKey(key(fyne.KeyReturn))
+	if len(sent) != 1 || sent[0] != "what?" || w.win.Canvas().Focused() != fyne.Focusable(w.composer.entry) {
+		t.Errorf("sent %q, focus on %T", sent, w.win.Canvas().Focused())
+	}
+	w.showHelp()
+	if w.typedKey(key(fyne.KeyReturn)); len(sent) != 1 {
+		t.Error("sent from under an open sheet")
 	}
 }
 

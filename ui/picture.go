@@ -59,18 +59,22 @@ func (p *picture) CreateRenderer() fyne.WidgetRenderer {
 	blank := newIcon("picture", colorMuted)
 	d := &drawing{objects: []fyne.CanvasObject{back.rect, blank.image, img, ring.rect}}
 	d.min = func() fyne.Size { return fyne.NewSize(24, 24) }
-	d.layout = func(s fyne.Size) {
-		place(back.rect, 0, 0, s.Width, s.Height)
-		place(ring.rect, 0, 0, s.Width, s.Height)
-		place(blank.image, s.Width/2-9, s.Height/2-9, 18, 18)
-		place(img, 0, 0, s.Width, s.Height)
-		if p.source != nil && p.drawn != s {
+	redraw := func(s fyne.Size) {
+		if p.source != nil && p.drawn != s && !s.IsZero() {
 			p.drawn = s
 			img.Image = covered(p.source, s)
 			img.Refresh()
 		}
 	}
+	d.layout = func(s fyne.Size) {
+		place(back.rect, 0, 0, s.Width, s.Height)
+		place(ring.rect, 0, 0, s.Width, s.Height)
+		place(blank.image, s.Width/2-9, s.Height/2-9, 18, 18)
+		place(img, 0, 0, s.Width, s.Height)
+		redraw(s)
+	}
 	d.restyle = func() {
+		redraw(p.Size()) // another picture may have come at the same size
 		blank.image.Hidden, img.Hidden = p.source != nil, p.source == nil
 		back.rect.Hidden = p.source != nil
 		back.restyle()

@@ -133,6 +133,11 @@ func (w *Window) typedKey(e *fyne.KeyEvent) {
 		w.transcript.page(0.1)
 	case fyne.KeyEnd:
 		w.transcript.follow()
+	case fyne.KeyReturn, fyne.KeyEnter, fyne.KeyBackspace: // as typing anywhere writes the question
+		if w.win.Canvas().Overlays().Top() == nil {
+			w.focusComposer()
+			w.composer.entry.TypedKey(e)
+		}
 	}
 }
 
