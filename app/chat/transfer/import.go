@@ -31,7 +31,10 @@ const (
 	maxSide     = 1 << 20   // pixels
 )
 
-var maxData = base64.StdEncoding.EncodedLen(store.MaxPicture) + 2 // characters of the longest string, with its quotes
+var (
+	maxData    = base64.StdEncoding.EncodedLen(store.MaxPicture) + 2 // characters of the longest string, with its quotes
+	maxElement = maxData + 1<<20                                     // characters of a question with its answers, or of a picture
+)
 
 // Library is where an imported conversation goes. It is part of *store.Store.
 type Library interface {
@@ -81,6 +84,7 @@ func foreign() error {
 // content is a file that was found good.
 type content struct {
 	document
+	text     int                 // bytes of all questions and answers
 	pictures map[store.Hash]bool // true: its data is there
 }
 
@@ -149,8 +153,7 @@ func (c *content) read(r io.Reader, picture func(store.Hash, []byte) error) erro
 		case "pictures":
 			err = each(d, func() error { return readPicture(d, picture) })
 		default:
-			var other json.RawMessage
-			err = decode(d, &other)
+			err = skip(d)
 		}
 		if err != nil {
 			return err
@@ -190,6 +193,25 @@ func each(d *json.Decoder, one func() error) error {
 	return unreadable(err)
 }
 
+// skip passes over a value, of which no more than a token is in memory.
+func skip(d *json.Decoder) error {
+	for depth := 0; ; {
+		t, err := d.Token()
+		if err != nil {
+			return unreadable(err)
+		}
+		switch t {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth == 0 {
+			return nil
+		}
+	}
+}
+
 func decode(d *json.Decoder, to any) error { return unreadable(d.Decode(to)) }
 
 // unreadable tells an error of the file's content from one of the disk.
@@ -211,6 +233,13 @@ func (c *content) readTurn(d *json.Decoder) error {
 	var t turn
 	if err := decode(d, &t); err != nil {
 		return err
+	}
+	c.text += len(t.Question) + len(t.Answer.Text)
+	for _, a := range t.Earlier {
+		c.text += len(a.Text)
+	}
+	if !t.good() || c.text > maxAllText { // now, and not when memory is full of them
+		return damaged(words.T("it holds something else than it should"))
 	}
 	c.Turns = append(c.Turns, t)
 	return nil
@@ -238,17 +267,11 @@ func (c *content) checkAll() error {
 	if len(c.Turns) == 0 {
 		return errors.New(words.T("there is no question in this conversation, so nothing was imported"))
 	}
-	all := 0
 	ok := len(c.Title) <= maxTitle && timesGood(c.Created, c.Updated)
 	for i := range c.Turns {
-		t := &c.Turns[i]
-		ok = ok && t.good() && c.hasPictures(t)
-		all += len(t.Question) + len(t.Answer.Text)
-		for _, a := range t.Earlier {
-			all += len(a.Text)
-		}
+		ok = ok && c.hasPictures(&c.Turns[i])
 	}
-	if !ok || all > maxAllText {
+	if !ok {
 		return damaged(words.T("it holds something else than it should"))
 	}
 	return nil

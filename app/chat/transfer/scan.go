@@ -31,6 +31,7 @@ type scanner struct {
 	length  int               // of it
 	bare    int               // length of the number or word
 	values  int
+	element int    // bytes of the question or picture, which is decoded as a whole
 	carry   []byte // bytes of a character that is not complete
 
 	format, version string  // as they stand at the top of the file
@@ -65,6 +66,9 @@ func damaged(why string) error {
 
 func (s *scanner) look(b []byte) error {
 	for _, c := range b {
+		if s.element++; s.element > maxElement {
+			return damaged(words.T("there is too much in it"))
+		}
 		if s.inside {
 			s.inString(c)
 			if s.length > maxData {
@@ -74,6 +78,9 @@ func (s *scanner) look(b []byte) error {
 		}
 		if err := s.outside(c); err != nil {
 			return err
+		}
+		if len(s.open) <= 2 && !s.inside { // between two of them
+			s.element = 0
 		}
 	}
 	return s.checkText(b)

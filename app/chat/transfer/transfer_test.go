@@ -247,6 +247,28 @@ func TestTolerance(t *testing.T) {
 	}
 }
 
+// What is decoded as a whole has a limit; what is skipped has none.
+func TestLargeElements(t *testing.T) {
+	defer func(was int) { maxElement = was }(maxElement)
+	maxElement = 4000
+	pieces := strings.Repeat(`"`+strings.Repeat("a", 90)+`",`, 100) + `""`
+	for name, c := range map[string]struct {
+		old, new string
+		ok       bool
+	}{
+		"as it is":             {`"version": 1`, `"version": 1`, true},
+		"many unknown pieces":  {`"version": 1`, `"version": 1, "more": [` + pieces + `]`, true},
+		"a large question":     {`"state": "done"`, `"state": "done", "more": [` + pieces + `]`, false},
+		"a large unknown text": {`"version": 1`, `"version": 1, "more": "` + strings.Repeat("a", 5000) + `"`, false},
+	} {
+		data := strings.Replace(good(t), c.old, c.new, 1)
+		_, err := Import(spoilt(t, data), &counting{})
+		if (err == nil) != c.ok || err != nil && !strings.Contains(err.Error(), "too much in it") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
 func TestImportThatCannotStore(t *testing.T) {
 	into := &counting{full: true}
 	if _, err := Import(spoilt(t, good(t)), into); err == nil || into.conversations > 0 {
