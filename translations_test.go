@@ -49,8 +49,11 @@ func sources(t *testing.T, root string, each func(files *token.FileSet, path str
 	}
 }
 
-// isT says whether a call is of words.T.
-func isT(call *ast.CallExpr) bool {
+// isT says whether a call is of words.T, or of T in that package itself.
+func isT(pkg string, call *ast.CallExpr) bool {
+	if t, ok := call.Fun.(*ast.Ident); ok {
+		return t.Name == "T" && pkg == "words"
+	}
 	s, ok := call.Fun.(*ast.SelectorExpr)
 	if !ok || s.Sel.Name != "T" {
 		return false
@@ -85,7 +88,7 @@ func texts(t *testing.T) map[string]said {
 	sources(t, ".", func(set *token.FileSet, _ string, f *ast.File) {
 		ast.Inspect(f, func(n ast.Node) bool {
 			call, ok := n.(*ast.CallExpr)
-			if !ok || !isT(call) {
+			if !ok || !isT(f.Name.Name, call) {
 				return true
 			}
 			at := set.Position(call.Pos())

@@ -70,7 +70,7 @@ func expect(n uint64) string {
 	if n == 0 {
 		return words.T("nothing to free")
 	}
-	return "about " + bytesText(n)
+	return words.T("about %s", bytesText(n))
 }
 
 // FreeMemory does what was chosen in the memory menu and says what came of it, as measured.

@@ -278,11 +278,5 @@ func seconds(millis float64) string {
 	return fmt.Sprintf("%.1f s", millis/1000)
 }
 
-// thousands writes 1,234.
-func thousands(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+// thousands writes 1,234, or what that is in the person's language.
+func thousands(n int) string { return words.Thousands(n) }

@@ -94,12 +94,13 @@ func (w *Window) showHelp() {
 	inset := float32(0)
 	scroll := newHelpScroll(container.New(insetLayout{&inset}, list))
 	showSheet(w.win.Canvas(), words.T("Keyboard shortcuts"), scroll, func(room fyne.Size) fyne.Size {
-		m := list.MinSize()
+		width := min(list.naturalWidth(), room.Width)
 		inset = 0
-		if m.Height > room.Height {
+		if list.heightFor(width) > room.Height {
 			inset = gap3
+			width = min(width+inset, room.Width)
 		}
-		return fyne.NewSize(min(m.Width+inset, room.Width), min(m.Height, room.Height))
+		return fyne.NewSize(width, min(list.heightFor(width-inset), room.Height))
 	})
 	w.win.Canvas().Focus(scroll)
 }
@@ -153,7 +154,7 @@ type helpList struct {
 // helpRow is one shortcut.
 type helpRow struct {
 	caps []*keyCap
-	what *label
+	what *still
 }
 
 // keyCap is a key, or what stands between two of them.
@@ -168,7 +169,9 @@ func newHelpList(groups []keyGroup) *helpList {
 		h.titles = append(h.titles, newLabel(g.title, textBody, colorText).bold())
 		h.after = append(h.after, len(h.rows))
 		for _, l := range g.lines {
-			h.rows = append(h.rows, &helpRow{caps: keyCaps(l.keys), what: newLabel(l.what, textBody, colorMuted)})
+			what := newPlain(textBody, colorMuted)
+			what.setText(l.what)
+			h.rows = append(h.rows, &helpRow{caps: keyCaps(l.keys), what: what})
 		}
 	}
 	h.ExtendBaseWidget(h)
@@ -210,19 +213,38 @@ func (r *helpRow) keysWidth() float32 {
 	return w
 }
 
-// widths are of the column of keys and of the column of what they do.
-func (h *helpList) widths() (keys, what float32) {
+// keysWidth is the width of the column of keys, with the gap after it.
+func (h *helpList) keysWidth() (keys float32) {
 	for _, r := range h.rows {
-		keys, what = max(keys, r.keysWidth()), max(what, ceil(r.what.size().Width)+1)
+		keys = max(keys, r.keysWidth())
 	}
-	return keys + gap5, what
+	return keys + gap5
+}
+
+// naturalWidth is what the list takes without breaking a line.
+func (h *helpList) naturalWidth() float32 {
+	what := float32(0)
+	for _, r := range h.rows {
+		what = max(what, r.what.naturalWidth())
+	}
+	return h.keysWidth() + ceil(what) + 1
 }
 
 func helpRowHeight() float32   { return scaled(30) }
 func helpTitleHeight() float32 { return scaled(38) }
 
-func (h *helpList) height() float32 {
-	return float32(len(h.rows))*helpRowHeight() + float32(len(h.titles))*helpTitleHeight()
+// heightFor is the row's height where what it does has that width.
+func (r *helpRow) heightFor(width float32) float32 {
+	return max(helpRowHeight(), r.what.heightFor(width)+gap1)
+}
+
+func (h *helpList) heightFor(width float32) float32 {
+	room := max(width-h.keysWidth(), 1)
+	y := float32(len(h.titles)) * helpTitleHeight()
+	for _, r := range h.rows {
+		y += r.heightFor(room)
+	}
+	return y
 }
 
 func (h *helpList) CreateRenderer() fyne.WidgetRenderer {
@@ -231,7 +253,7 @@ func (h *helpList) CreateRenderer() fyne.WidgetRenderer {
 		d.objects = append(d.objects, t.draw)
 	}
 	for _, r := range h.rows {
-		d.objects = append(d.objects, r.what.draw)
+		d.objects = append(d.objects, r.what)
 		for _, c := range r.caps {
 			if c.back != nil {
 				d.objects = append(d.objects, c.back.rect)
@@ -240,8 +262,7 @@ func (h *helpList) CreateRenderer() fyne.WidgetRenderer {
 		}
 	}
 	d.min = func() fyne.Size {
-		keys, what := h.widths()
-		return fyne.NewSize(keys+what, h.height())
+		return fyne.NewSize(min(h.naturalWidth(), 240), h.heightFor(max(h.Size().Width, 240)))
 	}
 	d.layout = h.layout
 	d.restyle = func() {
@@ -258,7 +279,7 @@ func (h *helpList) CreateRenderer() fyne.WidgetRenderer {
 }
 
 func (r *helpRow) restyle() {
-	r.what.restyle()
+	r.what.Refresh()
 	for _, c := range r.caps {
 		c.text.restyle()
 		if c.back != nil {
@@ -268,7 +289,8 @@ func (r *helpRow) restyle() {
 }
 
 func (h *helpList) layout(s fyne.Size) {
-	keys, _ := h.widths()
+	keys := h.keysWidth()
+	room := max(s.Width-keys, 1)
 	y, title := float32(0), 0
 	for i, r := range h.rows {
 		if title < len(h.after) && h.after[title] == i {
@@ -276,16 +298,23 @@ func (h *helpList) layout(s fyne.Size) {
 			y += helpTitleHeight()
 			title++
 		}
-		x := float32(0)
-		for _, c := range r.caps {
-			w := c.width()
-			if c.back != nil {
-				place(c.back.rect, x, y+3, w, helpRowHeight()-6)
-			}
-			c.text.place(x+(w-c.text.size().Width)/2, y, w, helpRowHeight())
-			x += w + gap1
+		r.placeCaps(y)
+		height := r.heightFor(room)
+		text := r.what.heightFor(room)
+		place(r.what, keys, y+max((helpRowHeight()-text)/2, 0), room, text)
+		y += height
+	}
+}
+
+// placeCaps puts the keys side by side.
+func (r *helpRow) placeCaps(y float32) {
+	x := float32(0)
+	for _, c := range r.caps {
+		w := c.width()
+		if c.back != nil {
+			place(c.back.rect, x, y+3, w, helpRowHeight()-6)
 		}
-		r.what.place(keys, y, max(s.Width-keys, 0), helpRowHeight())
-		y += helpRowHeight()
+		c.text.place(x+(w-c.text.size().Width)/2, y, w, helpRowHeight())
+		x += w + gap1
 	}
 }

@@ -44,18 +44,30 @@ func TestHelpLayout(t *testing.T) {
 	for _, f := range []float32{smallestText, 1, largestText} {
 		setTextFactor(f)
 		h := newHelpList(shortcuts())
-		h.Resize(h.MinSize())
-		h.CreateRenderer().Layout(h.MinSize())
-		if len(h.rows) < 15 {
-			t.Fatalf("only %d shortcuts", len(h.rows))
+		for _, width := range []float32{h.naturalWidth(), h.keysWidth() + 120} {
+			h.Resize(fyne.NewSize(width, h.heightFor(width)))
+			h.CreateRenderer().Layout(h.Size())
+			checkHelpRows(t, h)
 		}
-		for _, r := range h.rows {
-			last := r.caps[len(r.caps)-1]
-			end := last.back.rect.Position().X + last.back.rect.Size().Width
-			if what := r.what.draw; end > what.Position().X || what.Position().X+what.MinSize().Width > h.Size().Width+1 || what.Text != r.what.text {
-				t.Errorf("at %v %q is cut or covered", f, r.what.text)
-			}
+	}
+}
+
+func checkHelpRows(t *testing.T, h *helpList) {
+	t.Helper()
+	if len(h.rows) < 15 {
+		t.Fatalf("only %d shortcuts", len(h.rows))
+	}
+	below := float32(0)
+	for _, r := range h.rows {
+		last := r.caps[len(r.caps)-1]
+		end := last.back.rect.Position().X + last.back.rect.Size().Width
+		if what := r.what; end > what.Position().X || what.Position().Y < below || what.Position().X+what.Size().Width > h.Size().Width+1 {
+			t.Errorf("at %v %q is covered or cut", textFactor, r.what.source)
 		}
+		below = r.what.Position().Y + r.what.Size().Height
+	}
+	if below > h.Size().Height {
+		t.Errorf("the list ends at %v, and has a height of %v", below, h.Size().Height)
 	}
 }
 

@@ -217,17 +217,14 @@ func (n *number) rangeText(r Range) string {
 // text is a number as it is shown.
 func (n *number) text(v float64) string {
 	if n.whole {
-		return inThousands(strconv.FormatFloat(math.Round(v*n.scale), 'f', 0, 64))
+		return words.Thousands(int64(math.Round(v * n.scale)))
 	}
-	return strconv.FormatFloat(math.Round(v*n.scale*1e4)/1e4, 'f', -1, 64)
+	return n.plain(v)
 }
 
-// inThousands writes 65,536.
-func inThousands(digits string) string {
-	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
-		digits = digits[:i] + "," + digits[i:]
-	}
-	return digits
+// plain is a number without marks between thousands.
+func (n *number) plain(v float64) string {
+	return strconv.FormatFloat(math.Round(v*n.scale*1e4)/1e4, 'f', -1, 64)
 }
 
 // typed is a number as it is typed.
@@ -235,7 +232,7 @@ func (n *number) typed(v float64) string {
 	if v == 0 && n.zero != "" {
 		return ""
 	}
-	return strings.ReplaceAll(n.text(v), ",", "")
+	return n.plain(v)
 }
 
 // put shows what is in force, unless it is there already. What is being typed stays until something else is in force.
@@ -382,7 +379,7 @@ func (f *settingsForm) systemField() *field {
 		}
 		complaint := ""
 		if n := utf8.RuneCountInString(text); most > 0 && n > most {
-			complaint = words.T("%s characters are too many; %s are the most. The text before stays in force.", inThousands(strconv.Itoa(n)), inThousands(strconv.Itoa(most)))
+			complaint = words.T("%s characters are too many; %s are the most. The text before stays in force.", words.Thousands(n), words.Thousands(most))
 		}
 		if row.say(complaint) {
 			f.reflow()

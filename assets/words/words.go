@@ -30,6 +30,17 @@ func T(english string, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
+// Thousands writes a whole number with a mark between thousands: 30,000 in English.
+func Thousands[N int | int64 | uint64](n N) string {
+	example := []rune(T("1,000")) // the translation says which mark it is
+	mark := string(example[1 : len(example)-3])
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + mark + s[i:]
+	}
+	return s
+}
+
 // Error is an error that finds its words when it is told, for one that is made before the language is known:
 //
 //	var ErrGone = words.Error(func() string { return words.T("it is gone") })

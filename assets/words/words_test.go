@@ -26,3 +26,18 @@ func TestT(t *testing.T) {
 		t.Errorf("the error says %q", gone)
 	}
 }
+
+func TestThousands(t *testing.T) {
+	t.Cleanup(func() { translate.Store(nil) })
+	for n, want := range map[int]string{0: "0", 999: "999", 1000: "1,000", -1234567: "-1,234,567", -123: "-123"} {
+		if got := Thousands(n); got != want {
+			t.Errorf("%d became %q, want %q", n, got, want)
+		}
+	}
+	for example, want := range map[string]string{"1\u202f000": "30\u202f000", "1000": "30000", "1.000": "30.000"} {
+		Use(func(string) string { return example })
+		if got := Thousands(uint64(30000)); got != want {
+			t.Errorf("with %q: %q, want %q", example, got, want)
+		}
+	}
+}

@@ -1,7 +1,6 @@
 package plan
 
 import (
-	"fmt"
 	"strings"
 
 	"galago/assets/words"
@@ -150,11 +149,5 @@ func onDevice(list []protocol.Memory, part protocol.Part, d Device) uint64 {
 	return n
 }
 
-// thousands writes a count with commas.
-func thousands(n uint64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+// thousands writes a count with a mark between thousands.
+func thousands(n uint64) string { return words.Thousands(n) }

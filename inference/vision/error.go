@@ -2,7 +2,6 @@ package vision
 
 import (
 	"net/http"
-	"strconv"
 	"strings"
 
 	"galago/assets/words"
@@ -71,14 +70,8 @@ func errTooLarge(name string, w, h, most int) *Error {
 		thousands(w), thousands(h), limit))
 }
 
-// thousands writes 30000 as 30,000.
-func thousands(n int) string {
-	s := strconv.Itoa(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
-}
+// thousands writes 30000 as 30,000, or as the person's language has it.
+func thousands(n int) string { return words.Thousands(n) }
 
 // foreign is what people drop by mistake, by the bytes at an offset.
 type foreign struct {
