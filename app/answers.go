@@ -170,10 +170,7 @@ func (c *Controller) Branch(id uint64, text string) {
 		tried: func(err error) {
 			if err != nil {
 				c.view.Notify(sentence(err))
-				if c.text != "" {
-					text = c.text + "\n\n" + text
-				}
-				c.compose(text) // what was typed is not lost
+				c.compose(joined(c.text, text)) // what was typed is not lost
 				return
 			}
 			c.touched = true

@@ -325,7 +325,7 @@ func (c *Controller) retry(q question) {
 // nobody could come back to it.
 func (c *Controller) NewChat() {
 	if len(c.conv.Turns) == 0 {
-		c.text, c.attachments = "", nil
+		c.dropDraft()
 	}
 	c.opening++
 	c.enter(newTalk())

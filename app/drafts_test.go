@@ -43,6 +43,27 @@ func TestDraftsStayWithTheirConversations(t *testing.T) {
 	}
 }
 
+// A second "New chat" empties the composer, and gives back what was in it.
+func TestDroppedDraftComesBack(t *testing.T) {
+	b := newBench(t)
+	b.NewChat()
+	if b.view.offer != nil {
+		t.Error("there was nothing to give back")
+	}
+	b.typed("a long question")
+	b.AttachImage("a.png", pngOf(t, 8, 8))
+	b.attached()
+	b.NewChat()
+	if b.view.composer != "" || len(b.view.attachments) != 0 {
+		t.Errorf("the composer holds %q and %d pictures", b.view.composer, len(b.view.attachments))
+	}
+	b.typed("another")
+	b.view.offer()
+	if b.view.composer != "another\n\na long question" || len(b.view.attachments) != 1 {
+		t.Errorf("the composer holds %q and %d pictures", b.view.composer, len(b.view.attachments))
+	}
+}
+
 // News of a request that was given up are not of the one that came after it.
 func TestNewsOfAGivenUpRequest(t *testing.T) {
 	k := newKeeping(t)

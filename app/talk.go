@@ -3,8 +3,10 @@ package app
 import (
 	"image"
 	"slices"
+	"strings"
 
 	"galago/app/chat"
+	"galago/assets/words"
 	"galago/inference"
 	"galago/inference/protocol"
 	"galago/ui"
@@ -161,6 +163,29 @@ func (c *Controller) leave() {
 }
 
 func (d draft) empty() bool { return d.text == "" && len(d.attachments) == 0 }
+
+// dropDraft empties the composer of a new chat, with Undo.
+func (c *Controller) dropDraft() {
+	d := draft{c.text, c.attachments}
+	c.text, c.attachments = "", nil
+	if strings.TrimSpace(d.text) == "" && len(d.attachments) == 0 {
+		return
+	}
+	c.view.Offer(words.T("The draft is deleted."), words.T("Undo"), func() {
+		room := maxAttachments - len(c.attachments)
+		c.attachments = slices.Concat(c.attachments, d.attachments[:min(room, len(d.attachments))])
+		c.compose(joined(c.text, d.text))
+		c.showAttachments()
+	})
+}
+
+// joined puts one text behind another.
+func joined(a, b string) string {
+	if a == "" || b == "" {
+		return a + b
+	}
+	return a + "\n\n" + b
+}
 
 // compose sets the composer's text.
 func (c *Controller) compose(text string) {
