@@ -266,6 +266,9 @@ func (v *turnView) put(t Turn) bool {
 	if t.State == TurnInterrupted {
 		v.again.text = words.T("Retry")
 	}
+	if old.State != t.State {
+		v.again.Refresh()
+	}
 	v.figures.setText(strings.Join(t.Figures, "   ·   "))
 	v.phase.set(phaseText(t))
 	v.putProblem(t.Problem)

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/driver/desktop"
 	"fyne.io/fyne/v2/test"
 	"fyne.io/fyne/v2/widget"
@@ -106,6 +107,16 @@ func TestInterrupted(t *testing.T) {
 	v := w.transcript.view(0)
 	if v.phase.text != "Interrupted" || !shows(v, v.goOn) || !shows(v, v.again) || v.again.text != "Retry" {
 		t.Errorf("%q, %q", v.phase.text, v.again.text)
+	}
+	w.PutTurn(Turn{ID: 5, Question: "Why?", Answer: "So it is.", State: TurnDone})
+	drawn := ""
+	for _, o := range test.WidgetRenderer(v.again).Objects() {
+		if text, ok := o.(*canvas.Text); ok {
+			drawn += text.Text
+		}
+	}
+	if drawn != "Again" {
+		t.Errorf("the button of an answer that came after all reads %q", drawn)
 	}
 }
 
