@@ -469,7 +469,7 @@ func (r *barRenderer) placeLabels(width float32) {
 			l.set(with)
 			w = l.size().Width
 		}
-		l.place(x, barHeight+2*barTop-2, w+1, scaled(14))
+		l.place(x, barHeight+2*barTop-3, w+1, scaled(16))
 		r.labels = append(r.labels, l)
 		end = x + w
 	}
