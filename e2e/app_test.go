@@ -496,12 +496,12 @@ func (g *galago) cancel(turn uint64) event {
 // transcript, then Enter, until the turn is answered again.
 func (g *galago) retry(turn uint64) {
 	g.t.Helper()
-	transcript := g.window.Rect
-	transcript.Min.X += transcript.Dx() / 4 // the sidebar
-	transcript.Min.Y += 60                  // the header
-	transcript.Max.Y -= 160                 // composer and gauge
+	transcript := g.window.Rect                  // without what the tips of other buttons, and messages, may cover
+	transcript.Min.X += transcript.Dx() * 3 / 10 // the sidebar
+	transcript.Min.Y += 130                      // header and banner
+	transcript.Max.Y -= 240                      // composer and gauge
 	without := g.picture(transcript)
-	for range 20 {
+	for range 40 {
 		g.do(g.screen.Key(desktop.Tab))
 		if bytes.Equal(g.picture(transcript), without) {
 			continue // the focus is elsewhere

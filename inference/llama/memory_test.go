@@ -146,7 +146,7 @@ func TestPlanIsWhatALoadTakes(t *testing.T) {
 			}
 		}
 		t.Logf("%s: %d bytes planned, resident memory %+d", c.name, sum(planned.Memory, partOrder...), grown)
-		if grown > 2*mib {
+		if grown > 4*mib { // of 8 to 24 MiB; Go's own heap moves by 2 MiB at the first plan
 			t.Errorf("%s: planning took %d bytes", c.name, grown)
 		}
 		b.open(t, demoLoad(sharedDemo.Context))
