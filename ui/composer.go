@@ -233,6 +233,7 @@ func (c *composer) restyle() {
 	for _, b := range []*button{c.attach, c.cancel, c.send} {
 		b.Refresh()
 	}
+	c.resized() // the text may have another size
 	c.Refresh()
 }
 

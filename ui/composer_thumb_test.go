@@ -109,6 +109,18 @@ func TestAThumbnailShowsItsNewPicture(t *testing.T) {
 	}
 }
 
+// Another text size, chosen while the window is open, leaves the buttons inside the composer's frame.
+func TestTheComposerFollowsTheTextSize(t *testing.T) {
+	t.Cleanup(func() { setTextFactor(1) })
+	w, _ := testWindow(t, Actions{})
+	w.win.Resize(fyne.NewSize(1200, 780))
+	setTextFactor(1.6)
+	w.restyle()
+	if c := w.composer; c.send.Position().Y < 0 || c.Size().Height < buttonHeight()+2*composerPad {
+		t.Errorf("%v high, the button at %v", c.Size().Height, c.send.Position())
+	}
+}
+
 // What is typed where nothing has the keyboard belongs to the question, and so do the keys that go with it.
 func TestEnterAnywhereSends(t *testing.T) {
 	var sent []string
