@@ -15,7 +15,8 @@ type problemCard struct {
 	widget.BaseWidget
 	problem  Problem
 	unfolded bool
-	onFold   func() // its height changed
+	onFold   func()                  // its height changed
+	onFocus  func(fyne.CanvasObject) // one of its buttons has the keyboard; may be nil
 
 	title         *still
 	text, action  *still
@@ -37,7 +38,9 @@ func newProblemCard(p Problem, retry, onFold func()) *problemCard {
 	c.fold.small = true
 	if retry != nil {
 		c.retry = newButton(secondary, "again", words.T("Try again"), retry)
+		c.tellFocus(c.retry)
 	}
+	c.tellFocus(c.fold)
 	c.set(p)
 	c.ExtendBaseWidget(c)
 	return c
@@ -50,11 +53,23 @@ func (c *problemCard) set(p Problem) {
 	}
 	c.problem, c.width = p, 0
 	c.choices.set(p.Choices, false, func(i int) { c.problem.Choices[i].Do() })
+	for _, b := range c.choices.buttons {
+		c.tellFocus(b)
+	}
 	c.title.setText(p.Title)
 	c.text.setText(p.Text)
 	c.action.setText(p.Action)
 	c.detail.setText(p.Detail)
 	c.Refresh()
+}
+
+// tellFocus tells when a button has the keyboard, so that it can be brought into sight.
+func (c *problemCard) tellFocus(b *button) {
+	b.onFocus = func() {
+		if c.onFocus != nil {
+			c.onFocus(b)
+		}
+	}
 }
 
 func (c *problemCard) toggle() {

@@ -390,6 +390,7 @@ func (v *turnView) putProblem(p *Problem) {
 			v.arrangeAgain()
 			v.onResize()
 		})
+		v.problem.onFocus = func(o fyne.CanvasObject) { v.hands.focused(o) }
 	default:
 		v.problem.set(*p)
 	}
