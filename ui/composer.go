@@ -54,7 +54,7 @@ func newComposer(act Actions, tips *tips, choose, onSize func()) *composer {
 	c.entry.OnChanged = func(text string) {
 		c.resized()
 		if act.Edited != nil {
-			act.Edited(text)
+			act.Edited(c.entry.unfold(text))
 		}
 	}
 	c.entry.onFocus = func() { c.Refresh() }
@@ -79,7 +79,7 @@ func newComposer(act Actions, tips *tips, choose, onSize func()) *composer {
 
 func (c *composer) sendNow() {
 	if c.act.Send != nil {
-		c.act.Send(c.entry.Text)
+		c.act.Send(c.entry.whole())
 	}
 }
 
@@ -243,6 +243,7 @@ type questionEntry struct {
 	widget.Entry
 	onSend, onCancel, onFocus func()
 	onPaths                   func([]string)
+	folds                     []folded            // long texts that stand in it as marks
 	onPaste                   func(text func())   // takes a picture from the clipboard, or calls text; nil: there is only text
 	onPage                    func(share float32) // scrolls the transcript
 	onShortcut                func(fyne.Shortcut) bool
@@ -356,7 +357,7 @@ func (e *questionEntry) pasteText(paste *fyne.ShortcutPaste) {
 			return
 		}
 	}
-	e.Entry.TypedShortcut(paste)
+	e.Entry.TypedShortcut(&fyne.ShortcutPaste{Clipboard: oneText(e.fold(paste.Clipboard.Content()))})
 }
 
 // pastedPaths returns the paths in a pasted text: absolute paths or file URIs, one a line, as file managers copy

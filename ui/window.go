@@ -163,7 +163,7 @@ func (w *Window) composerShortcut(s fyne.Shortcut) bool {
 		if w.act.Paste == nil {
 			return false
 		}
-		w.act.Paste(func() { w.composer.entry.Entry.TypedShortcut(s) })
+		w.act.Paste(func() { w.composer.entry.pasteText(s) })
 		return true
 	case *fyne.ShortcutUndo: // of what was typed, if anything was
 		return w.composer.entry.Text == "" && w.snack.accept()
@@ -339,6 +339,10 @@ func (w *Window) SetAttachments(list []Attachment) { w.composer.setAttachments(l
 // SetComposerText replaces what is typed.
 func (w *Window) SetComposerText(text string) {
 	e := w.composer.entry
+	if text == "" {
+		e.folds = nil
+	}
+	text = e.fold(text)
 	e.SetText(text)
 	e.CursorRow, e.CursorColumn = strings.Count(text, "\n"), len([]rune(text[strings.LastIndexByte(text, '\n')+1:]))
 	e.Refresh()
