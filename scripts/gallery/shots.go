@@ -31,7 +31,7 @@ var shots = []shot{
 	{name: "markdown-2x", width: 1800, height: 1300, scale: "2", demo: []string{"-scene", "markdown", "-theme", "dark"}},
 	{name: "everything", width: 1200, height: 1000, demo: []string{"-scene", "everything", "-theme", "light"}},
 	{name: "scripts", width: 1000, height: 860, demo: []string{"-scene", "scripts", "-theme", "dark"}},
-	{name: "long-words-small", width: 800, height: 600, demo: []string{"-scene", "narrow", "-theme", "dark"}},
+	{name: "long-words-small", width: 800, height: 600, demo: []string{"-scene", "words", "-theme", "dark"}},
 	{name: "error", width: 1200, height: 780, demo: []string{"-scene", "error", "-theme", "light"}},
 	{name: "memory", width: 1200, height: 780, demo: []string{"-scene", "ladder", "-theme", "dark"}},
 	{name: "many-pictures", width: 1000, height: 780, demo: []string{"-scene", "many", "-theme", "light"}},

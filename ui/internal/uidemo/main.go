@@ -317,6 +317,12 @@ func show(w *ui.Window, scene string) {
 	case "narrow":
 		w.SetModel(ui.Model{Name: "Qwen3-VL-30B-A3B-Instruct-abliterated-v2-UD-Q4_K_XL", Detail: "Q4_K_XL · 32k context", Loading: -1, Vision: true})
 		w.SetTurns([]ui.Turn{{ID: 1, Question: "https://example.org/" + strings.Repeat("averylongpath", 9), State: ui.TurnDone, Answer: strings.Repeat("unbreakable", 20) + "\n\n" + answer, Figures: done.Figures}})
+	case "words":
+		w.SetModel(ui.Model{Name: "Qwen3-VL-30B-A3B-Instruct-abliterated-v2-UD-Q4_K_XL", Detail: "Q4_K_XL · 32k context", Loading: -1, Vision: true})
+		w.SetTurns([]ui.Turn{{
+			ID: 1, Question: "https://example.org/" + strings.Repeat("averylongpath", 9), State: ui.TurnDone, Figures: done.Figures,
+			Answer: strings.Repeat("unbreakable", 20) + "\n\nDonaudampfschifffahrtselektrizitätenhauptbetriebswerkbauunterbeamtengesellschaft, then `" + strings.Repeat("code", 40) + "` and the end.",
+		}})
 	case "textonly":
 		w.SetModel(ui.Model{Name: "SmolLM2-1.7B", Detail: "Q4_K_M · text only", Loading: -1})
 		w.SetTurns([]ui.Turn{{ID: 1, Question: "Hello", Answer: "Hello! What would you like to know?", State: ui.TurnDone, Figures: []string{"first token 0.1 s", "88 tokens/s"}}})
