@@ -89,10 +89,29 @@ func directions(runs []run, rtl bool) []run {
 			r := runs[i]
 			r.text, r.level = string(part[from:to]), levels[n+from]
 			r.mirrored = r.level&1 == 1 && edge(text, levels, n+from)
-			out = append(out, r)
+			out = append(out, spacesApart(r)...)
 			from = to
 		}
 		n += len(part)
+	}
+	return out
+}
+
+// spacesApart parts a stretch from right to left from the spaces at its ends, where another style begins: Fyne takes them for left
+// to right, and would draw them at the other end.
+func spacesApart(r run) []run {
+	core := strings.TrimSpace(r.text)
+	if r.level&1 == 0 || core == r.text || core == "" {
+		return []run{r}
+	}
+	before, after, _ := strings.Cut(r.text, core)
+	var out []run
+	for _, text := range []string{before, core, after} {
+		if text != "" {
+			part := r
+			part.text = text
+			out = append(out, part)
+		}
 	}
 	return out
 }

@@ -53,3 +53,15 @@ func TestRightToLeft(t *testing.T) {
 		t.Error("it begins left of its end")
 	}
 }
+
+// A space where the style changes stays between the words.
+func TestSpacesBetweenStyles(t *testing.T) {
+	runs := directions([]run{{text: "שלום", span: span{bold: true}}, {text: " עולם"}}, true)
+	var parts []string
+	for _, i := range visualOrder(runs) {
+		parts = append(parts, runs[i].text)
+	}
+	if got := strings.Join(parts, "|"); got != "עולם| |שלום" {
+		t.Errorf("it stands as %q", got)
+	}
+}
