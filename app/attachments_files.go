@@ -22,13 +22,14 @@ const mostEntries = 5000
 
 // Folder lists a folder for the window's own dialog, off the main goroutine: a network may be slow.
 func (c *Controller) Folder(path string, done func(ui.Folder)) {
-	if path == "" {
-		path = cmp.Or(c.desk.folder, xdg.UserDirs.Pictures)
-		if _, err := os.Stat(path); err != nil {
-			path = xdg.Home
-		}
-	}
+	last := c.desk.folder
 	go func() {
+		if path == "" {
+			path = cmp.Or(last, xdg.UserDirs.Pictures)
+			if _, err := os.Stat(path); err != nil {
+				path = xdg.Home
+			}
+		}
 		f := folderOf(path)
 		c.do(func() {
 			if f.Problem == "" {

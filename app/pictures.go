@@ -400,11 +400,8 @@ var pictureTypes = []string{
 // ChoosePictures lets the person choose pictures in the desktop's dialog, which has previews. Where it has none, or that
 // fails, own is called.
 func (c *Controller) ChoosePictures(window string, own func()) {
-	if !c.desk.offers.Files {
+	if !c.desk.offers.Files || c.desk.asking { // a desktop whose dialog never answers must not keep pictures out
 		own()
-		return
-	}
-	if c.desk.asking {
 		return
 	}
 	c.desk.asking = true
