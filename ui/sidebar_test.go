@@ -332,7 +332,7 @@ func TestSidebarMenu(t *testing.T) {
 			r.Tapped(&at)
 		},
 		"menu key":  func() { l.setCursor(4); s.win.Canvas().Focus(l); l.TypedKey(key(desktop.KeyMenu)) },
-		"Shift+F10": func() { s.win.Canvas().Focus(l); l.KeyDown(key(desktop.KeyShiftLeft)); l.TypedKey(key(fyne.KeyF10)) },
+		"Shift+F10": func() { l.setCursor(4); s.win.Canvas().Focus(l); l.KeyDown(key(desktop.KeyShiftLeft)); l.TypedKey(key(fyne.KeyF10)) },
 	} {
 		open()
 		menu, _ := s.menuOf(t)
