@@ -331,8 +331,13 @@ func TestSidebarMenu(t *testing.T) {
 			r.MouseIn(&desktop.MouseEvent{PointEvent: at})
 			r.Tapped(&at)
 		},
-		"menu key":  func() { l.setCursor(4); s.win.Canvas().Focus(l); l.TypedKey(key(desktop.KeyMenu)) },
-		"Shift+F10": func() { l.setCursor(4); s.win.Canvas().Focus(l); l.KeyDown(key(desktop.KeyShiftLeft)); l.TypedKey(key(fyne.KeyF10)) },
+		"menu key": func() { l.setCursor(4); s.win.Canvas().Focus(l); l.TypedKey(key(desktop.KeyMenu)) },
+		"Shift+F10": func() {
+			l.setCursor(4)
+			s.win.Canvas().Focus(l)
+			l.KeyDown(key(desktop.KeyShiftLeft))
+			l.TypedKey(key(fyne.KeyF10))
+		},
 	} {
 		open()
 		menu, _ := s.menuOf(t)
