@@ -21,13 +21,13 @@ var mayImport = map[string][]string{
 	"galago": {"galago/app"},
 	"galago/app": {
 		"galago/app/chat", "galago/app/locale", "galago/ui", "galago/vram", "galago/assets", "galago/assets/words", "galago/assets/fonts",
-		"galago/app/chat/...", "galago/app/clipboard", "galago/app/portal", "galago/inference", "galago/inference/gguf", "galago/inference/plan", "galago/inference/protocol", "galago/inference/vision",
+		"galago/app/chat/...", "galago/app/clipboard", "galago/app/portal", "galago/inference", "galago/inference/disk", "galago/inference/gguf", "galago/inference/plan", "galago/inference/protocol", "galago/inference/vision",
 		fyne, "github.com/adrg/xdg", "golang.org/x/sys/...",
-		"golang.design/x/clipboard", "github.com/rymdport/portal/...", "github.com/godbus/dbus/v5", "github.com/jezek/xgb/...",
+		"github.com/jezek/xgb/...",
 	},
 	"galago/app/chat":          {"galago/inference/vision"},
-	"galago/app/chat/store":    {sqlite, "golang.org/x/sys/...", "galago/assets/words"},
-	"galago/app/chat/transfer": {"galago/app/chat", "galago/app/chat/store", "galago/assets/words"},
+	"galago/app/chat/store":    {"galago/inference/disk", sqlite, "golang.org/x/sys/...", "galago/assets/words"},
+	"galago/app/chat/transfer": {"galago/inference/disk", "galago/app/chat", "galago/app/chat/store", "galago/assets/words"},
 	"galago/app/clipboard":     {"golang.design/x/clipboard", "github.com/jezek/xgb/..."},
 	"galago/app/portal":        {"github.com/godbus/dbus/v5"},
 	"galago/app/locale":        {},
@@ -42,7 +42,7 @@ var mayImport = map[string][]string{
 	"galago/assets/fonts": {},
 
 	"galago/inference": {
-		"galago/inference/gguf", "galago/inference/plan", "galago/inference/protocol", "galago/inference/vision",
+		"galago/inference/disk", "galago/inference/gguf", "galago/inference/plan", "galago/inference/protocol", "galago/inference/vision",
 		"galago/vram", "galago/assets/words", "golang.org/x/sys/...",
 	},
 	"galago/inference/plan":        {"galago/inference/gguf", "galago/inference/protocol", "galago/vram", "galago/assets/words"},
@@ -52,6 +52,7 @@ var mayImport = map[string][]string{
 	"galago/inference/vision":      {"galago/assets/words", "galago/inference/vision/heif", "golang.org/x/image/..."},
 	"galago/inference/vision/heif": {"github.com/tetratelabs/wazero/..."},
 	"galago/inference/worker":      {"galago/inference/protocol"},
+	"galago/inference/disk":        {},
 	"galago/inference/preflight":   {},
 	"galago/inference/demoeval":    {},
 	"galago/inference/llama": append([]string{

@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"galago/inference/disk"
 )
 
 // While Galago runs, a file in the folder of crashes waits for what Go writes when the program dies: crashes cannot be
@@ -135,7 +137,7 @@ func writeReport(state string, died time.Time, text []byte) (path string, _ erro
 		}
 		path = filepath.Join(state, crashFolder, strings.TrimSuffix(name, ".txt")+fmt.Sprintf("-%d.txt", i))
 	}
-	return path, replaceFile(path, text)
+	return path, disk.Write(path, 0o600, text)
 }
 
 // thin removes the oldest reports.
@@ -146,18 +148,4 @@ func thin(dir string, keep int) error {
 		err = errors.Join(err, os.Remove(old))
 	}
 	return err
-}
-
-// replaceFile writes a private file in one step: after a crash there is the old one or the new one, whole.
-func replaceFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".new-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already when all went well
-	_, err = f.Write(data)
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }

@@ -18,6 +18,7 @@ import (
 	"galago/app/portal"
 	"galago/assets/words"
 	"galago/inference"
+	"galago/inference/disk"
 	"galago/inference/vision"
 	"galago/ui"
 )
@@ -162,7 +163,7 @@ func (c *Controller) savePicture(s shot) {
 			return
 		}
 		c.view.SaveFile(words.T("Save the picture"), fileName(s.picture.Name, data), func(path string) {
-			c.away(func() ([]byte, error) { return nil, writeFile(path, data) }, func(_ []byte, err error) {
+			c.away(func() ([]byte, error) { return nil, disk.Write(path, 0o644, data) }, func(_ []byte, err error) {
 				if err != nil {
 					c.view.Notify(words.T("The picture could not be saved: %s.", err))
 					return
@@ -187,26 +188,6 @@ func fileName(name string, data []byte) string {
 		return name
 	}
 	return strings.TrimSuffix(name, ending) + allowed[0]
-}
-
-// writeFile replaces a file as a whole, or not at all.
-func writeFile(path string, data []byte) error {
-	f, err := os.CreateTemp(filepath.Dir(path), ".galago-*")
-	if err != nil {
-		return err
-	}
-	defer os.Remove(f.Name()) // gone already when all went well
-	_, err = f.Write(data)
-	if err == nil {
-		err = f.Sync()
-	}
-	if err = errors.Join(err, f.Close()); err != nil {
-		return err
-	}
-	if err := os.Chmod(f.Name(), 0o644); err != nil {
-		return err
-	}
-	return os.Rename(f.Name(), path)
 }
 
 // copyPicture puts a picture into the clipboard.

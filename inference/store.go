@@ -2,13 +2,11 @@ package inference
 
 import (
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
 
+	"galago/inference/disk"
 	"galago/inference/plan"
 )
 
@@ -98,27 +96,8 @@ func (s *store) put(key string, k plan.Known) error {
 	if err != nil {
 		return err
 	}
-	return replaceFile(s.path, data)
-}
-
-func replaceFile(path string, data []byte) error {
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+	if err := os.MkdirAll(filepath.Dir(s.path), 0o700); err != nil {
 		return err
 	}
-	f, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
-		return err
-	}
-	_, err = f.Write(data)
-	err = errors.Join(err, f.Sync(), f.Close())
-	if err == nil {
-		err = os.Rename(f.Name(), path)
-	}
-	if err != nil {
-		if gone := os.Remove(f.Name()); gone != nil && !errors.Is(gone, fs.ErrNotExist) {
-			err = errors.Join(err, gone)
-		}
-		return fmt.Errorf("write %s: %w", path, err)
-	}
-	return nil
+	return disk.Write(s.path, 0o600, data)
 }

@@ -15,6 +15,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"galago/assets/words"
+	"galago/inference/disk"
 )
 
 // Recovery is what became of a damaged database.
@@ -200,7 +201,7 @@ func moveAside(path string, now time.Time) (string, error) {
 		}
 	}
 	os.Remove(path + "-shm") // made of the log, and wrong beside another database
-	return aside, syncFolder(filepath.Dir(path))
+	return aside, disk.SyncFolder(filepath.Dir(path))
 }
 
 // finishRecovery puts a repaired database into its place, also if the program ended in the middle of that.
@@ -212,7 +213,7 @@ func finishRecovery(dir string, now time.Time) error {
 		if err := moveLog(path, now); err != nil {
 			return err
 		}
-		if err := errors.Join(os.Rename(repaired, path), syncFolder(dir)); err != nil {
+		if err := errors.Join(os.Rename(repaired, path), disk.SyncFolder(dir)); err != nil {
 			return err
 		}
 	}
@@ -252,7 +253,7 @@ func repair(from, to string, o options) (r Recovery, err error) {
 	if err != nil {
 		return r, err
 	}
-	defer func() { err = errors.Join(err, fresh.Close(), syncFolder(filepath.Dir(to))) }()
+	defer func() { err = errors.Join(err, fresh.Close(), disk.SyncFolder(filepath.Dir(to))) }()
 	fresh.SetMaxOpenConns(1)
 	if err := migrate(fresh, o.migrations); err != nil {
 		return r, err

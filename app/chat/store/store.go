@@ -25,6 +25,7 @@ import (
 	lib "modernc.org/sqlite/lib"
 
 	"galago/assets/words"
+	"galago/inference/disk"
 )
 
 // The names in a store's folder.
@@ -165,7 +166,7 @@ func (s *Store) connect(path string, steps []string) error {
 	if s.interrupted, err = s.interrupt(); err != nil {
 		return err
 	}
-	return syncFolder(s.dir)
+	return disk.SyncFolder(s.dir)
 }
 
 // trust ends the suspicion that the last use left behind, if it did. All indexes are made anew, since a check of the
@@ -197,14 +198,6 @@ func dsn(path string, pragmas ...string) string {
 	}
 	u := url.URL{Scheme: "file", Path: slashed, RawQuery: url.Values{"_pragma": pragmas}.Encode()}
 	return u.String()
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return err
-	}
-	return errors.Join(syncDir(d), d.Close())
 }
 
 // Close ends all use of the folder, after what is under way. It may be called more than once; other methods then fail.

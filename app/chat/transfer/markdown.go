@@ -15,6 +15,7 @@ import (
 	"galago/app/chat"
 	"galago/app/chat/store"
 	"galago/assets/words"
+	"galago/inference/disk"
 )
 
 // Markdown writes a conversation to a file to be read, and its pictures into a folder beside it that is named after
@@ -71,7 +72,7 @@ func (e *markdown) savePictures() error {
 	if e.folder == "" {
 		return nil
 	}
-	return syncFolder(e.folder)
+	return told(disk.SyncFolder(e.folder))
 }
 
 func (e *markdown) savePicture(p store.TurnPicture, data []byte) error {

@@ -12,14 +12,13 @@ import (
 	"io"
 	"io/fs"
 	"net/http"
-	"os"
-	"path/filepath"
 	"strings"
 	"unicode"
 	"unicode/utf8"
 
 	"galago/app/chat/store"
 	"galago/assets/words"
+	"galago/inference/disk"
 )
 
 // Pictures returns the bytes of a picture's file, as store.Store.Picture does. Its errors store.ErrPictureMissing and
@@ -40,35 +39,7 @@ func lost(err error) bool {
 
 // writeFile puts a file into the place of another one, when all of it is on the disk.
 func writeFile(path string, write func(io.Writer) error) error {
-	dir := filepath.Dir(path)
-	f, err := os.CreateTemp(dir, ".galago-*")
-	if err != nil {
-		return told(err)
-	}
-	defer os.Remove(f.Name()) // gone already when all went well
-	err = f.Chmod(0o644)
-	if err == nil {
-		err = write(f)
-	}
-	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
-		return told(err)
-	}
-	if err := os.Rename(f.Name(), path); err != nil {
-		return told(err)
-	}
-	return syncFolder(dir)
-}
-
-func syncFolder(path string) error {
-	d, err := os.Open(path)
-	if err != nil {
-		return told(err)
-	}
-	defer d.Close()
-	if err := d.Sync(); err != nil && !errors.Is(err, errors.ErrUnsupported) && !errors.Is(err, fs.ErrPermission) && !errors.Is(err, fs.ErrInvalid) {
-		return told(err)
-	}
-	return nil
+	return told(disk.Replace(path, 0o644, write))
 }
 
 // told says what a person can do about an error of the disk.
