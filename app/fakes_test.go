@@ -22,6 +22,11 @@ import (
 // fakeView keeps what it was told to show. It belongs to the test's goroutine, which stands for Fyne's main one: the race
 // detector tells when anyone else touches it.
 type fakeView struct {
+	models                      ui.Models
+	welcome                     *ui.Welcome
+	diagnosis                   ui.Diagnosis
+	modelsShown, diagnosisShown int
+
 	model       ui.Model
 	banner      *ui.Banner
 	samples     []ui.Sample
@@ -73,6 +78,11 @@ func (v *fakeView) SetConversations(l []ui.Conversation)            { v.conversa
 func (v *fakeView) SetOpen(id int64)                                { v.open = id }
 func (v *fakeView) SetHits(q string, h []ui.Hit)                    { v.query, v.hits = q, h }
 func (v *fakeView) ShowSidebar(shown bool)                          { v.sidebar = shown }
+func (v *fakeView) SetModels(m ui.Models)                           { v.models = m }
+func (v *fakeView) ShowModels()                                     { v.modelsShown++ }
+func (v *fakeView) SetWelcome(w *ui.Welcome)                        { v.welcome = w }
+func (v *fakeView) SetDiagnosis(d ui.Diagnosis)                     { v.diagnosis = d }
+func (v *fakeView) ShowDiagnosis()                                  { v.diagnosisShown++ }
 func (v *fakeView) ScrollTo(turn uint64)                            { v.scrolled = turn }
 func (v *fakeView) Offer(text, _ string, do func())                 { v.Notify(text); v.offer = do }
 func (v *fakeView) ChooseFile(_ string, _ []string, f func(string)) { v.choose = f }

@@ -66,6 +66,8 @@ type Actions struct {
 	DeletePreset   func(name string)                      // one of the person's own, with Undo
 	OpenImage      func(turn uint64, index int)           // a picture in the transcript was clicked
 	Quit           func()                                 // the window is about to close
+
+	ModelActions
 }
 
 // Model is what the header shows.
@@ -403,4 +405,10 @@ type View interface {
 	SetThumb(conversation int64, img image.Image)
 	ShowSidebar(shown bool)
 	ScrollTo(turn uint64) // brings a turn into sight
+
+	SetModels(Models)
+	ShowModels()
+	SetWelcome(*Welcome) // nil takes it away
+	SetDiagnosis(Diagnosis)
+	ShowDiagnosis()
 }
