@@ -34,6 +34,10 @@ func TestMain(m *testing.M) {
 		child(reads)
 		return
 	}
+	if os.Getenv(inspectEnv) != "" {
+		inspectingChild()
+		return
+	}
 	if os.Getenv(watchEnv) != "" {
 		watchingChild()
 		return

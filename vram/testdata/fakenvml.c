@@ -12,6 +12,9 @@
  *                                             all else is as the last mem line of this card says
  *   limit GPU MILLIWATTS                      the most power that the card takes, in all steps
  *   mig GPU                                   the card is divided into parts
+ *   cuda VERSION                              the newest CUDA that the driver runs, such as 13010
+ *   detail GPU NAME VALUE                     one of: major minor (compute capability) gen lanes maxgen maxlanes (PCI
+ *                                             Express) throttle bits clock (memory) compute persistence; 0 by itself
  *   proc GPU C|G PID MIB                      a program that computes or draws; -1 MiB: not available; the PID "self"
  *                                             is the one that has loaded this library
  *   fail FUNCTION CODE [GPU]                  the function answers with an NVML error code; of the versions of
@@ -42,8 +45,11 @@ struct step {
 	int nprocs, nfails, nhangs;
 };
 
-static struct { char uuid[96], name[96]; int index, mig; unsigned limit; } gpus[GPUS];
-static int ngpus, nsteps, loaded, started;
+enum { MAJOR, MINOR, GEN, LANES, MAXGEN, MAXLANES, THROTTLE, BITS, CLOCK, COMPUTE, PERSISTENCE, DETAILS };
+static const char *const details[DETAILS] = {"major", "minor", "gen", "lanes", "maxgen", "maxlanes", "throttle", "bits",
+	"clock", "compute", "persistence"};
+static struct { char uuid[96], name[96]; int index, mig; unsigned limit, detail[DETAILS]; } gpus[GPUS];
+static int cuda, ngpus, nsteps, loaded, started;
 static long tick, begun; /* milliseconds; a tick of 0: steps go on with every look */
 static int now; /* the step that is shown; 0 holds for all, 1 is the first "step" */
 static char driver[80] = "0.0";
@@ -124,6 +130,10 @@ static void load(void) {
 		if (!strcmp(word, "limit") && sscanf(line, "limit %d %u", &gpu, &limit) == 2 && gpu >= 0 && gpu < GPUS)
 			gpus[gpu].limit = limit;
 		if (!strcmp(word, "mig") && sscanf(line, "mig %d", &gpu) == 1 && gpu >= 0 && gpu < GPUS) gpus[gpu].mig = 1;
+		if (!strcmp(word, "cuda")) sscanf(line, "cuda %d", &cuda);
+		if (!strcmp(word, "detail") && sscanf(line, "detail %d %15s %u", &gpu, who, &limit) == 3 && gpu >= 0 && gpu < GPUS)
+			for (int i = 0; i < DETAILS; i++)
+				if (!strcmp(who, details[i])) gpus[gpu].detail[i] = limit;
 		if (!strcmp(word, "curve") && sscanf(line, "curve %d %n", &gpu, &used) == 1 && gpu >= 0 && gpu < GPUS)
 			curve(gpu, line + used);
 	}
@@ -293,5 +303,43 @@ int nvmlDeviceGetComputeRunningProcesses_v3(void *device, unsigned *count, struc
 int nvmlDeviceGetGraphicsRunningProcesses_v3(void *device, unsigned *count, struct process *out) {
 	CHECK("nvmlDeviceGetGraphicsRunningProcesses", INDEX(device));
 	return list(INDEX(device), 'G', count, out);
+}
+#endif
+
+#ifndef OLD_DRIVER
+int nvmlSystemGetCudaDriverVersion_v2(int *version) {
+	CHECK("nvmlSystemGetCudaDriverVersion", -1);
+	*version = cuda;
+	return SUCCESS;
+}
+
+int nvmlDeviceGetCudaComputeCapability(void *device, int *major, int *minor) {
+	CHECK("nvmlDeviceGetCudaComputeCapability", INDEX(device));
+	*major = gpus[INDEX(device)].detail[MAJOR];
+	*minor = gpus[INDEX(device)].detail[MINOR];
+	return SUCCESS;
+}
+
+#define DETAIL(function, type, which) \
+	int function(void *device, type *out) { \
+		CHECK(#function, INDEX(device)); \
+		*out = gpus[INDEX(device)].detail[which]; \
+		return SUCCESS; \
+	}
+
+DETAIL(nvmlDeviceGetCurrPcieLinkGeneration, unsigned, GEN)
+DETAIL(nvmlDeviceGetCurrPcieLinkWidth, unsigned, LANES)
+DETAIL(nvmlDeviceGetMaxPcieLinkGeneration, unsigned, MAXGEN)
+DETAIL(nvmlDeviceGetMaxPcieLinkWidth, unsigned, MAXLANES)
+DETAIL(nvmlDeviceGetCurrentClocksThrottleReasons, unsigned long long, THROTTLE)
+DETAIL(nvmlDeviceGetMemoryBusWidth, unsigned, BITS)
+DETAIL(nvmlDeviceGetComputeMode, int, COMPUTE)
+DETAIL(nvmlDeviceGetPersistenceMode, int, PERSISTENCE)
+
+int nvmlDeviceGetMaxClockInfo(void *device, int clock, unsigned *out) {
+	CHECK("nvmlDeviceGetMaxClockInfo", INDEX(device));
+	if (clock != 2) return INVALID_ARGUMENT; /* NVML_CLOCK_MEM */
+	*out = gpus[INDEX(device)].detail[CLOCK];
+	return SUCCESS;
 }
 #endif
