@@ -138,10 +138,26 @@ var widths = map[string]widthAt{
 	"gemma4uv":         {"mm.input_projection.weight", 1},
 	"idefics3":         {"mm.model.fc.weight", 1},
 	"internvl":         {"mm.model.mlp.3.weight", 1},
+	"nemotron_v2_vl":   {"mm.model.mlp.3.weight", 1},
 	"pixtral":          {"mm.2.weight", 1},
+	"lightonocr":       {"mm.2.weight", 1},
+	"dots_ocr":         {"mm.2.weight", 1},
+	"phi4":             {"mm.2.weight", 1},
+	"paddleocr":        {"mm.2.weight", 1},
 	"lfm2":             {"mm.2.weight", 1},
 	"kimivl":           {"mm.2.weight", 1},
 	"mlp":              {"mm.2.weight", 1},
+	"ldp":              {"mm.model.mb_block.1.block.2.1.bias", 0},
+	"ldpv2":            {"mm.model.peg.0.bias", 0},
+	"resampler":        {"resampler.proj.weight", 0},
+	"adapter":          {"adapter.linear.dense_4h_to_h.weight", 1},
+	"llama4":           {"mm.model.fc.weight", 1},
+	"step3vl":          {"mm.model.fc.weight", 1},
+	"hunyuanvl":        {"mm.model.fc.weight", 1},
+	"deepseekocr":      {"mm.model.fc.weight", 1},
+	"cogvlm":           {"mm.down.weight", 1},
+	"youtuvl":          {"mm.2.bias", 0},
+	"exaone4_5":        {"mm.2.bias", 0},
 }
 
 // OutputWidth is how many numbers a projector gives for each picture token; 0 for kinds of projectors that are not
@@ -154,6 +170,8 @@ func (f *File) OutputWidth() uint64 {
 	width := f.Uint("clip.vision.projection_dim")
 	if t, ok := f.Tensor(at.tensor); ok && at.dim < len(t.Dims) {
 		width = uint64(t.Dims[at.dim])
+	} else if f.projector() == "mlp" {
+		return 0 // its older form with a norm ends in another tensor
 	}
 	if f.projector() == "qwen3vl_merger" {
 		width *= 1 + f.deepstackLayers()
@@ -218,7 +236,7 @@ func MatchMMProj(model, mmproj *File) error {
 	if k := mmproj.Kind(); k != KindMMProj {
 		return newError(ErrMismatch, name, words.T("is not a vision file (%s). Choose the file whose name begins with mmproj.", k))
 	}
-	if !mmproj.Bool("clip.has_vision_encoder") {
+	if !mmproj.Sees() {
 		return newError(ErrMismatch, name, words.T("is for sound, not for pictures. Choose the mmproj file for vision."))
 	}
 	in, out := model.InputWidth(), mmproj.OutputWidth()

@@ -28,6 +28,7 @@ const (
 	maxArray   = 1024     // elements of an array that is kept; longer ones are counted and skipped
 	maxKept    = 64 << 20 // bytes of metadata kept altogether
 	maxName    = 63       // bytes of a tensor's name, as in llama.cpp
+	maxHeader  = 1 << 28  // bytes before the tensors' data, so that a file of holes does not take minutes
 	maxDims    = 4
 )
 
@@ -129,6 +130,10 @@ func (d *decoder) has(n uint64) bool {
 	}
 	if n > uint64(d.size-d.off) {
 		d.fail(ErrTruncated, words.T("is not complete: it has %s and ends inside its own description. Download or copy it again.", megabytes(d.size)))
+		return false
+	}
+	if n > maxHeader || d.off > maxHeader {
+		d.damaged("its description is too long")
 		return false
 	}
 	return true
