@@ -15,7 +15,7 @@ GO ?= go
 # NVML's header warns about its own old functions, at length: show the compiler's words only when it fails.
 quietly = $(1) 2>build/go.log || { cat build/go.log; exit 1; }
 
-.PHONY: help run build test lint e2e bench screenshots demo-model demo-eval clean deps llama demo
+.PHONY: help run build test test-models lint e2e bench screenshots demo-model demo-eval clean deps llama demo
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ test: ## build, then run every test: units, race detector, a real window
 	@scripts/deps.sh test
 	@$(MAKE) --no-print-directory build
 	@scripts/test.sh
+
+test-models: build ## answers of a real model (fetched once, 240 MB) and of every family of projectors
+	@scripts/test-models.sh
 
 lint: ## formatting, vet, staticcheck and, where its database can be reached, govulncheck
 	@scripts/lint.sh

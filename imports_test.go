@@ -58,6 +58,7 @@ var mayImport = map[string][]string{
 	"galago/inference/disk":        {},
 	"galago/inference/doctor":      {"galago/inference/...", "galago/vram", "galago/assets"},
 	"galago/inference/engines":     {"galago/inference", "galago/inference/disk", "galago/inference/protocol", "galago/vram", "galago/assets", "galago/assets/words", "github.com/adrg/xdg", "golang.org/x/sys/..."},
+	"galago/inference/families":    {},
 	"galago/inference/preflight":   {},
 	"galago/inference/demoeval":    {},
 	"galago/inference/llama": append([]string{
