@@ -50,15 +50,14 @@ func wordSet(list string) map[string]bool {
 }
 
 // Known reports whether llama.cpp v0.4.0, for which this version of Galago is made, has heard of a model's architecture or
-// of a projector's kind. A file that does not say what it is counts as known: the engine will say.
+// of a projector's kind.
 func (f *File) Known() bool {
 	switch f.Kind() {
 	case KindMMProj:
-		p := f.projector()
-		return p == "" || projectors[p]
+		return projectors[f.Projector()]
 	case KindModel, KindSplit:
 		a := f.Architecture()
-		return a == "" || architectures[a]
+		return a == "" || architectures[a] // later parts of a model do not say
 	}
 	return true
 }
