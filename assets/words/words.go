@@ -30,6 +30,15 @@ func T(english string, args ...any) string {
 	return fmt.Sprintf(text, args...)
 }
 
+// Data is T for a text that stands in one of the data files that travel with the program, such as assets/catalogue.json: the
+// test of the translations reads those files as well. English that is not there comes back as it is.
+func Data(english string) string {
+	if f := translate.Load(); f != nil {
+		return (*f)(english)
+	}
+	return english
+}
+
 // Thousands writes a whole number with a mark between thousands: 30,000 in English.
 func Thousands[N int | int64 | uint64](n N) string {
 	example := []rune(T("1,000")) // the translation says which mark it is
