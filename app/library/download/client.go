@@ -81,8 +81,11 @@ func (a *answer) host() string { return a.Request.URL.Hostname() }
 // than validator stands for. With enough, redirects end as soon as it says so.
 func (c *client) ask(ctx context.Context, method, address string, from int64, validator string, enough func(identity) bool) (*answer, error) {
 	first, err := url.Parse(address)
-	if err != nil || first.User != nil {
+	if err != nil {
 		return nil, invalid(words.T("%q is not a web address. It should look like %s.", address, Hub))
+	}
+	if first.User != nil {
+		return nil, invalid(words.T("%q is not a web address. It should look like %s.", first.Redacted(), Hub))
 	}
 	if err := secure(first); err != nil {
 		return nil, err

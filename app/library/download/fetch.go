@@ -62,7 +62,7 @@ func (t *part) judge(a *answer, from int64) (skip int64, err error) {
 	switch a.StatusCode {
 	case http.StatusOK, http.StatusPartialContent:
 	case http.StatusRequestedRangeNotSatisfiable:
-		return 0, t.beyond(a)
+		return 0, t.beyond(a, from)
 	default:
 		return 0, statusError(a.Response, pageOf(t.file.URL), a.foreign)
 	}
@@ -200,15 +200,17 @@ func (t *part) fromStart(a *answer) (skip int64, err error) {
 	return 0, t.become(a.identity)
 }
 
-// continues says whether a whole file is the one that the part is of, as far as can be known.
+// continues says whether a whole file is the one that the part is of, as far as can be known. Where nothing tells, the
+// caller's digest will.
 func (t *part) continues(id identity) bool {
-	return id.same(t.note.identity) && (id.Size == 0 || id.Size == t.want || t.want == 0 && id.Size >= t.size)
+	same := id.same(t.note.identity) || t.file.SHA256 != "" && !marked(id, t.note.identity)
+	return same && (id.Size == 0 || id.Size == t.want || t.want == 0 && id.Size >= t.size)
 }
 
 // beyond judges status 416: there is nothing behind what we have.
-func (t *part) beyond(a *answer) error {
+func (t *part) beyond(a *answer, from int64) error {
 	_, _, total, _ := contentRange(a.Header)
-	if t.size == 0 { // nothing was asked for but all of it
+	if from == 0 { // all of it was asked for
 		return statusError(a.Response, pageOf(t.file.URL), a.foreign)
 	}
 	if marked(a.identity, t.note.identity) && !a.same(t.note.identity) {
