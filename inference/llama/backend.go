@@ -50,7 +50,8 @@ type Backend struct {
 	cached []piece             // what the KV cache holds
 	said   []llama.Token       // of the last answer, to go on with it
 
-	held ledger // the memory that is held
+	held   ledger         // the memory that is held
+	placed map[int]string // devices of the layers, by llama.cpp's own account
 
 	// shiftPositions is for the test that proves that positions matter; nil otherwise.
 	shiftPositions func([]decoderPos)
@@ -186,7 +187,7 @@ func (b *Backend) loadModel(l protocol.Load, progress func(protocol.Progress)) e
 		return fail(protocol.CodeModelInvalid, err.Error())
 	}
 	b.model = model
-	b.held = told.taken()
+	b.held, b.placed = told.taken(), told.device
 	b.vocab = llama.ModelGetVocab(model)
 	if !llama.ModelHasDecoder(model) {
 		return fail(protocol.CodeModelInvalid, "it has no decoder, so it cannot write answers")
@@ -343,6 +344,12 @@ func (b *Backend) describe(l protocol.Load) {
 		Context:      int(llama.NCtx(b.lctx)),
 		ContextTrain: int(llama.ModelNCtxTrain(b.model)),
 		Device:       "CPU",
+		Layers:       len(b.placed),
+	}
+	for _, device := range b.placed {
+		if device != "CPU" {
+			b.loaded.GPULayers++
+		}
 	}
 	if d := gpu(); d != 0 && l.GPULayers >= 0 {
 		b.loaded.Device = llama.GGMLBackendDeviceDescription(d)

@@ -107,6 +107,8 @@ type Loaded struct {
 	ContextTrain int    `json:"n_ctx_train"`  // what the model was trained for
 	Vision       Vision `json:"vision"`       //
 	Device       string `json:"device"`       // where the layers are
+	Layers       int    `json:"layers"`       // of the model, the output counted as one; 0: llama.cpp did not say
+	GPULayers    int    `json:"gpu_layers"`   // of them, those that llama.cpp put on a GPU
 	LoadMillis   int64  `json:"load_ms"`      //
 
 	Memory       []Memory `json:"memory"`        // every buffer that is held now
