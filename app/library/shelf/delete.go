@@ -60,14 +60,6 @@ func (s *Shelf) DeleteFiles(model, folder string) (Deleted, error) {
 
 // remove deletes files of a folder, after all of them were looked at.
 func (d *Deleted) remove(paths []string, folder string) error {
-	root, err := os.OpenRoot(folder)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil // and all that was in it
-	}
-	if err != nil {
-		return undeleted(folder, err)
-	}
-	defer root.Close()
 	var names []string
 	for _, path := range paths {
 		name, err := within(folder, path)
@@ -79,6 +71,14 @@ func (d *Deleted) remove(paths []string, folder string) error {
 			names = append(names, name)
 		}
 	}
+	if len(names) == 0 {
+		return nil
+	}
+	root, err := os.OpenRoot(folder)
+	if err != nil {
+		return undeleted(folder, err)
+	}
+	defer root.Close()
 	for _, name := range names {
 		if err := d.removeOne(root, folder, name); err != nil {
 			return undeleted(filepath.Join(folder, name), err)
@@ -91,21 +91,19 @@ func undeleted(path string, err error) error {
 	return fmt.Errorf("%s (%w)", words.T("%s could not be deleted. Close the model and programs that use it, then try again.", path), err)
 }
 
-// within is the name that a file has in a folder, with neither being a link nor passing through one that leads out.
+// within is the name that a file has in a folder, with the file being no link, and no link on the way to it leading out.
+// Its error is fs.ErrNotExist for a file that is not there, and fs.ErrInvalid for one that is elsewhere.
 func within(folder, path string) (string, error) {
-	real, err := filepath.EvalSymlinks(folder)
-	if err != nil {
-		return "", err
-	}
 	info, err := os.Lstat(path)
 	if err != nil {
 		return "", err
 	}
-	if !info.Mode().IsRegular() {
+	real, err := filepath.EvalSymlinks(folder)
+	if err != nil || !info.Mode().IsRegular() {
 		return "", fs.ErrInvalid
 	}
 	if path, err = filepath.EvalSymlinks(path); err != nil {
-		return "", err
+		return "", fs.ErrInvalid
 	}
 	name, err := filepath.Rel(real, path)
 	if err != nil || !filepath.IsLocal(name) {

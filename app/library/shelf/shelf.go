@@ -148,8 +148,11 @@ func parse(data []byte) (list []Entry, damaged bool) {
 func setAside(path string) (string, error) {
 	for n := range 100 {
 		aside := fmt.Sprintf("%s.damaged-%s-%d", path, time.Now().Format("20060102"), n)
-		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+		switch _, err := os.Lstat(aside); {
+		case errors.Is(err, fs.ErrNotExist):
 			return aside, os.Rename(path, aside)
+		case err != nil:
+			return "", err
 		}
 	}
 	return "", fs.ErrExist
