@@ -27,6 +27,13 @@ type Options struct {
 	Stuck       time.Duration // without any sign of progress while it answers; 10 min
 	LoadTimeout time.Duration // without any sign of progress while it starts and loads; 5 min
 
+	// More is more of the environment of a worker, asked for as it starts, such as the CUDA engine that it should load
+	// (see inference/engines). It is called from goroutines of its own. Nil: no more.
+	More func() []string
+	// Greeted is told how each start of a worker went: true when it said who it is, false when it ended or was killed
+	// before that, in which case it answers whether a start may go better now. It must return quickly. Nil: never.
+	Greeted func(ok bool) (again bool)
+
 	// Device reads a card's memory as it is now: the one with that UUID, or the first when uuid is empty; used is what the
 	// process pid holds of it, 0 when that is not known. It is called from goroutines of its own and may hang, as NVML
 	// does. Nil or not ok: there is no such card, and the system's memory counts. CardMemory asks NVIDIA's driver.

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -194,6 +195,9 @@ func (s *Service) launch() {
 
 // run lives as long as the process: it starts it, waits until both readers have ended, and then for its exit.
 func (c *child) run(s *Service, o Options) {
+	if o.More != nil {
+		o.Env = append(slices.Clip(o.Env), o.More()...)
+	}
 	p, err := o.start(o)
 	if err != nil {
 		s.box.post(func() { s.gone(c, err) })
@@ -378,6 +382,10 @@ func (s *Service) gone(c *child, err error) {
 // died tells the running request, and restarts the worker when that may help.
 func (s *Service) died(c *child, why *Error) {
 	s.log.Warn("engine died", "err", why, "detail", why.Detail)
+	if c.phase == phaseStarting && c.proc != nil && why.Code != protocol.CodeOutOfMemory && s.greeted(false) {
+		s.load() // without what it died of
+		return
+	}
 	if c.phase == phasePlanning && !s.dryRunDied {
 		s.dryRunDied = true // formulas must do
 		s.load()
@@ -463,10 +471,7 @@ func (s *Service) dispatch(c *child, f protocol.Frame) error {
 	case protocol.KindProgress:
 		return decode(f, func(m protocol.Progress) { s.onProgress(c, m) })
 	case protocol.KindReused:
-		return decode(f, func(m protocol.Reused) {
-			s.measured.reused = m.Images
-			s.tell(m.ID, Event{Kind: Reused, Reused: m})
-		})
+		return decode(f, func(m protocol.Reused) { s.tell(m.ID, Event{Kind: Reused, Reused: m}) })
 	case protocol.KindDelta:
 		return decode(f, func(m protocol.Delta) { s.onDelta(m) })
 	case protocol.KindDone:
@@ -502,8 +507,12 @@ func (s *Service) onHello(c *child, m protocol.Hello) {
 		return
 	}
 	c.hello = m
+	s.greeted(true)
 	s.begun(c)
 }
+
+// greeted tells how a worker's start went, and whether another may go better.
+func (s *Service) greeted(ok bool) (again bool) { return s.o.Greeted != nil && s.o.Greeted(ok) }
 
 func (s *Service) onLoaded(c *child, m protocol.Loaded) {
 	if c.phase == phaseLoading {

@@ -74,6 +74,7 @@ func (b *Backend) Hello() protocol.Hello {
 		Llama:   Version,
 		System:  strings.TrimSpace(llama.PrintSystemInfo()),
 		Devices: devices(),
+		CUDA:    b.lib.cuda,
 	}
 }
 

@@ -37,6 +37,9 @@ type library struct {
 	getSize         ffi.Fun // size_t ggml_backend_buffer_get_size(ggml_backend_buffer_t)
 	getName         ffi.Fun // const char * ggml_backend_buffer_name(ggml_backend_buffer_t)
 	getUsage        ffi.Fun // enum ggml_backend_buffer_usage ggml_backend_buffer_get_usage(ggml_backend_buffer_t)
+	loadBackend     ffi.Fun // ggml_backend_reg_t ggml_backend_load(const char * path)
+
+	cuda *protocol.CUDA // how it went with the CUDA engine; nil: none was asked for
 }
 
 // The callbacks that llama.cpp calls. Each takes a slot of the process for good, so they are made once and
@@ -101,6 +104,7 @@ func open(dir string, words func(string)) (*library, error) {
 	if llama.GGMLBackendDeviceCount() == 0 {
 		return nil, missing(errors.New("no backend could be loaded: not even the CPU's (libggml-cpu-*)"))
 	}
+	lib.cuda = lib.addCUDA()
 	return lib, nil
 }
 
@@ -161,6 +165,13 @@ func bind(dir string, words func(string)) (*library, error) {
 		return nil, err
 	}
 	if lib.getUsage, err = base.Prep("ggml_backend_buffer_get_usage", &ffi.TypeSint32, &ffi.TypePointer); err != nil {
+		return nil, err
+	}
+	registry, err := loader.LoadLibrary(dir, "ggml")
+	if err != nil {
+		return nil, err
+	}
+	if lib.loadBackend, err = registry.Prep("ggml_backend_load", &ffi.TypePointer, &ffi.TypePointer); err != nil {
 		return nil, err
 	}
 	lib.imageDecoderPos, err = mt.Prep("mtmd_helper_image_get_decoder_pos", &ffi.TypeVoid,

@@ -41,12 +41,47 @@ const (
 
 // Hello is the worker's first frame.
 type Hello struct {
-	Version int      `json:"version"` // Version of the worker's protocol
-	Engine  string   `json:"engine"`  // Galago's version
-	Llama   string   `json:"llama"`   // llama.cpp's version
-	System  string   `json:"system"`  // llama.cpp's own description of CPU features in use
-	Devices []Device `json:"devices"` // what ggml can compute on
+	Version int      `json:"version"`        // Version of the worker's protocol
+	Engine  string   `json:"engine"`         // Galago's version
+	Llama   string   `json:"llama"`          // llama.cpp's version
+	System  string   `json:"system"`         // llama.cpp's own description of CPU features in use
+	Devices []Device `json:"devices"`        // what ggml can compute on
+	CUDA    *CUDA    `json:"cuda,omitempty"` // how it went with the CUDA engine; nil: the worker was not asked to load one
 }
+
+// The worker's environment says which CUDA engine it loads beside the CPU's libraries: a folder with ggml's CUDA
+// backend (see inference/engines).
+const (
+	CUDAEnv     = "GALAGO_CUDA_LIB"      // the engine's folder; empty or not set: none
+	CUDALeftEnv = "GALAGO_CUDA_LEFT_OUT" // the folder of an engine that is not loaded, because workers died of it
+)
+
+// CUDA is how loading a CUDA engine went. The CPU answers in any case.
+type CUDA struct {
+	Dir     string      `json:"dir"`               // the engine's folder
+	Problem CUDAProblem `json:"problem,omitempty"` // empty: it is loaded and has at least one card
+	Library string      `json:"library,omitempty"` // of CUDALibrary, CUDANoDriver and CUDASystem: the file, or version, that is missing
+	Detail  string      `json:"detail,omitempty"`  // the words of the system's loader or of CUDA
+	Runtime int         `json:"runtime,omitempty"` // version of the CUDA runtime, 13000 is 13.0; 0: not known
+	Driver  int         `json:"driver,omitempty"`  // the newest CUDA that the driver runs; 0: not known, or no driver
+}
+
+// CUDAProblem is why a CUDA engine is of no use.
+type CUDAProblem string
+
+// The problems.
+const (
+	CUDALibrary   CUDAProblem = "library"    // a library of the CUDA runtime is missing
+	CUDANoDriver  CUDAProblem = "no_driver"  // NVIDIA's driver is missing
+	CUDAOldDriver CUDAProblem = "old_driver" // it is too old for this CUDA runtime
+	CUDAMixed     CUDAProblem = "mixed"      // parts of the driver do not match: it was updated while it ran
+	CUDANoCard    CUDAProblem = "no_card"    // the driver has no card for CUDA
+	CUDASystem    CUDAProblem = "system"     // the engine was built for a newer system
+	CUDAVersion   CUDAProblem = "version"    // the backend is of another llama.cpp
+	CUDANoEngine  CUDAProblem = "no_engine"  // there is no CUDA backend in the folder
+	CUDACrashed   CUDAProblem = "crashed"    // workers died while they loaded it, so it was left out
+	CUDABroken    CUDAProblem = "broken"     // anything else; see Detail
+)
 
 // Device is something ggml computes on.
 type Device struct {
