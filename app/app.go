@@ -107,6 +107,7 @@ func (p *program) build() {
 		SettingsPath: p.settings,
 		OpenStore:    func() (*store.Store, error) { return p.opening.take() },
 		DataFolder:   filepath.Dir(p.kept),
+		OpenLibrary:  opener(filepath.Dir(p.kept), filepath.Join(xdg.CacheHome, "galago"), p.state, p.log),
 	})
 	actions := p.controller.Actions()
 	actions.Quit = p.gate.close

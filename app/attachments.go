@@ -128,7 +128,7 @@ func (c *Controller) Attach(paths []string) {
 	}
 	paths, models := splitModels(paths)
 	if len(models) > 0 {
-		c.OpenModel(models[0], append(models, "")[1])
+		c.ImportModel(models)
 	}
 	if room := maxAttachments - len(c.attachments); len(paths) > room {
 		left := words.T("%d were left out", len(paths)-room)
@@ -406,7 +406,8 @@ func (c *Controller) sampleCards() []ui.Sample {
 		if err != nil {
 			continue // a sample that cannot be decoded is a fault of the build; the test of assets finds it
 		}
-		cards = append(cards, ui.Sample{Image: p.RGBA, Caption: s.Caption, Question: s.Question})
+		// The question stays as it is: the built-in model knows English only.
+		cards = append(cards, ui.Sample{Image: p.RGBA, Caption: words.Data(s.Caption), Question: s.Question})
 	}
 	return cards
 }

@@ -72,6 +72,8 @@ type Controller struct {
 	notice    *ui.Banner  // what came of the last choice of a model, until a question is asked
 	banner    *ui.Banner  // as the window has it
 
+	models
+
 	status inference.Status
 	sight  sight // how the model looks at pictures, also while it is unloaded
 	look   look  // beside status and settings, what the gauge is made of
@@ -90,6 +92,8 @@ type Params struct {
 	// OpenStore opens the folder of conversations. It is called from another goroutine, and again after it failed; Close
 	// closes what it opened. Nil: nothing is kept.
 	OpenStore func() (*store.Store, error)
+	// OpenLibrary opens what is known of models. It is called from another goroutine. Nil: there is none.
+	OpenLibrary func() Library
 }
 
 // NewController finds the built-in model. Start comes next, when there is a window.
@@ -101,6 +105,7 @@ func NewController(p Params) *Controller {
 		album:      recent[[32]byte, *vision.Picture]{room: albumRoom, size: pictureSize},
 		sideThumbs: recent[store.Hash, image.Image]{room: sideThumbs, size: func(image.Image) int { return 1 }},
 	}
+	c.models = newModels(p)
 	c.later = func(d time.Duration, f func()) { time.AfterFunc(d, func() { c.do(f) }) }
 	c.gallery = recent[*chat.Turn, *display]{room: galleryRoom, size: displaySize, dropped: c.galleryDropped}
 	c.listing.pictures = map[int64]store.Hash{}
@@ -164,6 +169,8 @@ func (c *Controller) Actions() ui.Actions {
 		Paste:          c.Paste,
 		OpenAttachment: c.OpenAttachment,
 		MoveAttachment: c.MoveAttachment,
+
+		ModelActions: c.modelActions(),
 	}
 }
 
@@ -175,6 +182,7 @@ func (c *Controller) Start(view ui.View) {
 	c.view.SetTurns(nil)
 	c.view.ShowSidebar(!c.settings.HideSidebar)
 	c.startJournal()
+	c.startLibrary()
 	c.findDesk()
 	status := &latest[inference.Status]{do: c.do, handle: c.showStatus}
 	c.client.Watch(status.put)

@@ -40,6 +40,7 @@ func (c *Controller) showReading(r vram.Reading) {
 	}
 	c.showGauge()
 	c.showMemory()
+	c.judgeAgain()
 }
 
 // follow begins peak and history anew when they are of another memory.

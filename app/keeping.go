@@ -98,6 +98,7 @@ func (c *Controller) Close() {
 	if c.stopSearch != nil {
 		c.stopSearch()
 	}
+	defer c.closeLibrary()
 	if c.journal == nil {
 		return
 	}

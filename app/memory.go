@@ -148,6 +148,8 @@ func (c *Controller) ChooseGPU(uuid string) {
 	c.wayOut.GPULayers, c.wayOut.VisionCPU = 0, false // those were of the card before; the rest is kept
 	c.open(c.opened)
 	c.showGauge()
+	c.lookAtEngine()
+	c.judge()
 }
 
 // choices are the ways out of a turn that failed.

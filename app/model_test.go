@@ -31,48 +31,6 @@ func modelFolder(t *testing.T, model, mmproj string) (dir string) {
 	return dir
 }
 
-func TestPair(t *testing.T) {
-	both := modelFolder(t, "Tiny-VL-Q8_0.gguf", "mmproj-Tiny-VL-F16.gguf")
-	if err := os.Symlink(filepath.Join(both, "mmproj-Tiny-VL-F16.gguf"), filepath.Join(both, "mmproj-another.gguf")); err != nil {
-		t.Fatal(err)
-	}
-	write(t, filepath.Join(both, "mmproj-Tiny-VL-Q8_0.gguf"), []byte("not complete"))
-	alone := modelFolder(t, "text.gguf", "")
-	blind := modelFolder(t, "", "mmproj.gguf")
-	garbage := write(t, filepath.Join(t.TempDir(), "garbage.gguf"), []byte(strings.Repeat("noise ", 50)))
-	model, mmproj := filepath.Join(both, "Tiny-VL-Q8_0.gguf"), filepath.Join(both, "mmproj-Tiny-VL-F16.gguf")
-
-	for name, c := range map[string]struct {
-		a, b string
-		want files
-		fail protocol.Code
-	}{
-		"both":             {a: model, b: mmproj, want: files{model, mmproj}},
-		"both, swapped":    {a: mmproj, b: model, want: files{model, mmproj}},
-		"model":            {a: model, want: files{model, mmproj}},
-		"mmproj":           {a: mmproj, want: files{model, mmproj}},
-		"model alone":      {a: filepath.Join(alone, "text.gguf"), want: files{filepath.Join(alone, "text.gguf"), ""}},
-		"mmproj alone":     {a: filepath.Join(blind, "mmproj.gguf"), fail: protocol.CodeModelInvalid},
-		"twice the model":  {a: model, b: model, fail: protocol.CodeModelInvalid},
-		"twice the mmproj": {a: mmproj, b: mmproj, fail: protocol.CodeModelInvalid},
-		"nothing":          {fail: protocol.CodeNoModel},
-		"garbage":          {a: garbage, fail: protocol.CodeModelInvalid},
-		"garbage mmproj":   {a: model, b: garbage, fail: protocol.CodeModelInvalid},
-		"missing":          {a: filepath.Join(both, "none.gguf"), fail: protocol.CodeModelInvalid},
-	} {
-		got, err := pair(c.a, c.b)
-		if c.fail != "" {
-			if err == nil || inference.CodeOf(err) != c.fail {
-				t.Errorf("%s: %v, %v", name, got, err)
-			}
-			continue
-		}
-		if err != nil || got != c.want {
-			t.Errorf("%s: %v, %v, want %v", name, got, err, c.want)
-		}
-	}
-}
-
 // chosen opens the model of a folder and tells that it loaded.
 func (b *bench) chosen(model string) {
 	b.t.Helper()

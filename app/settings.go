@@ -14,6 +14,7 @@ import (
 	"strings"
 	"time"
 
+	"galago/app/library/download"
 	"galago/assets/words"
 	"galago/inference"
 	"galago/inference/disk"
@@ -42,6 +43,9 @@ type Settings struct {
 	TextSize    float64 // a factor
 	Language    string  // of the texts; empty: the system's
 	HideSidebar bool
+
+	Mirror   string // address of a mirror of the hub; empty: the hub itself
+	Welcomed bool   // the first start is over
 
 	rest map[string]json.RawMessage // of the file: what this version does not know
 }
@@ -122,6 +126,8 @@ var settingFields = []settingField{
 	numberField("text_size", textSizeRange, func(s *Settings) *float64 { return &s.TextSize }),
 	choiceField("language", func(s *Settings) *string { return &s.Language }, append([]string{""}, slices.Sorted(maps.Keys(languages))...)...),
 	plainField("hide_sidebar", func(s *Settings) *bool { return &s.HideSidebar }),
+	mirrorField(),
+	plainField("welcomed", func(s *Settings) *bool { return &s.Welcomed }),
 }
 
 // plainField is an entry of which every value of its type is good.
@@ -224,6 +230,15 @@ func textField(key string, most int, at func(*Settings) *string) settingField {
 		return shortJSON(*at(&s))
 	}
 	return f
+}
+
+// mirrorField is an address that downloads can be trusted from.
+func mirrorField() settingField {
+	f := textField("mirror", math.MaxInt, func(s *Settings) *string { return &s.Mirror })
+	return f.checked(func(s Settings) error {
+		_, err := download.CheckMirror(s.Mirror)
+		return err
+	})
 }
 
 // temperatureField may be missing: then it is the model's.

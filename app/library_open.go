@@ -1,0 +1,74 @@
+package app
+
+import (
+	"context"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"time"
+
+	"galago/app/library/catalogue"
+	"galago/app/library/download"
+	"galago/app/library/shelf"
+	"galago/assets/words"
+	"galago/inference"
+	"galago/inference/engines"
+	"galago/inference/plan"
+	"galago/vram"
+)
+
+// opener opens the library of this machine. data is Galago's folder for what is to be kept, cache for what can be had
+// again, state for logs.
+func opener(data, cache, state string, log *slog.Logger) func() Library {
+	return func() Library {
+		own, err := shelf.Open(filepath.Join(data, "shelf.json"))
+		if err != nil {
+			log.Warn("the list of models", "err", err)
+		}
+		return Library{
+			Folder: filepath.Join(data, "models"), Archives: filepath.Join(cache, "engines"), Logs: state,
+			Downloads: download.New(download.Options{Folder: filepath.Join(data, "downloads")}),
+			Shelf:     own,
+			Discover:  shelf.Discover,
+			Judge:     catalogue.Model.Judge,
+			Suggest:   catalogue.Suggest,
+			Device:    memoryFor,
+			Free:      download.Room,
+			Engines: Engines{
+				Current: engines.Current, Card: cardFor, For: engines.For,
+				Install: engines.Install, Name: engines.Name, Remove: engines.Remove,
+			},
+			Doctor: runDoctor,
+		}
+	}
+}
+
+// memoryFor is the memory that a model would go to if ours were not loaded: a card's, or the system's.
+func memoryFor(gpu string, pid int) plan.Device {
+	if d, ours, ok := inference.CardMemory(gpu, pid); ok {
+		d.Free = min(d.Total, d.Free+ours)
+		return d
+	}
+	return plan.Device{Name: words.T("system memory"), Total: vram.System(), Free: vram.Available()}
+}
+
+// inspectLimit is how long the driver may take to describe its cards: waking one up takes seconds.
+const inspectLimit = 5 * time.Second
+
+// cardFor is the card that an engine has to be made for: the chosen one, or the first.
+func cardFor(gpu string) (engines.Card, bool) {
+	d, err := vram.Inspect(context.Background(), inspectLimit)
+	if err != nil || len(d.Cards) == 0 {
+		return engines.Card{}, false
+	}
+	card := d.Cards[0]
+	for _, c := range d.Cards {
+		if c.UUID == gpu {
+			card = c
+		}
+	}
+	return engines.Card{
+		Name: card.Name, Major: card.Major, Minor: card.Minor, Driver: d.Version, CUDA: d.CUDA,
+		Windows: os.PathSeparator == '\\',
+	}, true
+}
