@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"galago/app/library/catalogue"
 	"galago/app/library/shelf"
 	"galago/assets"
 	"galago/assets/words"
@@ -25,6 +26,7 @@ type files struct {
 func (c *Controller) open(f files) {
 	c.choosing++
 	c.take(f)
+	c.showModels()
 	c.asked = c.nextModel(f)
 	c.client.Open(c.asked) // without a path, when the built-in model was not found, it only ends what is open
 	c.showSettings()
@@ -38,6 +40,8 @@ func (c *Controller) plainModel(f files) inference.Model {
 			Name: d.Name, Path: d.Model, MMProj: d.MMProj, Context: d.Context,
 			ImageMinTokens: d.ImageMin, ImageMaxTokens: d.ImageMax,
 		}
+	} else if f != (files{}) {
+		m.ImageMinTokens, m.ImageMaxTokens = c.listed.ImageMin, c.listed.ImageMax
 	}
 	if c.settings.Context > 0 {
 		m.Context = c.settings.Context
@@ -58,9 +62,10 @@ func (c *Controller) nextModel(f files) inference.Model {
 
 // take remembers what is open from now on.
 func (c *Controller) take(f files) {
-	c.opened, c.manifest = f, c.demo
+	c.opened, c.manifest, c.listed = f, c.demo, catalogue.Model{}
 	if f != (files{}) {
 		c.manifest, _ = assets.Beside(f.model, f.mmproj)
+		c.listed = c.listedAs(f.model)
 	}
 }
 
@@ -82,19 +87,15 @@ func (c *Controller) openAs(m inference.Model) {
 // OpenModel opens a model of the person's own. Which of two files is the model and which the projector is read from
 // the files; a missing partner is looked for in the same folder. It is remembered once it has loaded.
 func (c *Controller) OpenModel(model, mmproj string) {
-	c.choosing++
-	choice := c.choosing
-	go func() {
-		f, err := pair(model, mmproj)
-		c.do(func() {
-			if choice == c.choosing { // nothing else was chosen meanwhile
-				c.choseModel(f, err)
-			}
-		})
-	}()
+	paths := []string{model}
+	if mmproj != "" {
+		paths = append(paths, mmproj)
+	}
+	c.ImportModel(paths)
 }
 
-func (c *Controller) choseModel(f files, err error) {
+// choseModel opens what the person's choice turned out to be.
+func (c *Controller) choseModel(look shelf.Look, err error) {
 	if err != nil {
 		c.notice = problemBanner(err) // what is open stays open
 		c.notice.Label, c.notice.Do = words.T("Choose again…"), c.view.ChooseModel
@@ -102,10 +103,13 @@ func (c *Controller) choseModel(f files, err error) {
 		return
 	}
 	c.notice, c.restoring, c.wayOut = nil, false, inference.Model{}
-	if f.mmproj == "" {
-		c.notice = &ui.Banner{Text: words.T("%s is opened for text only: no vision file (mmproj) that fits lies beside it.", filepath.Base(f.model))}
+	switch {
+	case look.Warning != "":
+		c.notice = &ui.Banner{Text: look.Warning}
+	case look.MMProj == "":
+		c.notice = &ui.Banner{Text: words.T("%s is opened for text only: no vision file (mmproj) that fits lies beside it.", filepath.Base(look.Model))}
 	}
-	c.open(f)
+	c.open(files{look.Model, look.MMProj})
 }
 
 // UseBuiltIn goes back to the built-in model, also at the next start.
@@ -131,28 +135,11 @@ func (c *Controller) remember(f files) {
 // Reload opens the model once more, after the engine died.
 func (c *Controller) Reload() { c.open(c.opened) }
 
-// lookInto is shelf.Identify, with errors as the rest of the application has them.
-func lookInto(paths ...string) (shelf.Look, error) {
-	if strings.Join(paths, "") == "" {
-		return shelf.Look{}, &inference.Error{Code: protocol.CodeNoModel, Op: "open a model"}
-	}
-	l, err := shelf.Identify(paths...)
-	if err != nil {
-		return shelf.Look{}, &inference.Error{Code: protocol.CodeModelInvalid, Op: "open " + strings.Join(paths, " "), Err: err}
-	}
-	return l, nil
-}
-
-// pair tells model and projector apart and completes the pair.
-func pair(a, b string) (files, error) {
-	l, err := lookInto(a, b)
-	return files{l.Model, l.MMProj}, err
-}
-
 // showStatus takes the service's news.
 func (c *Controller) showStatus(s inference.Status) {
 	changed := c.status.Model != s.Model || c.status.Loaded.Vision != s.Loaded.Vision || c.status.State != s.State ||
 		c.status.Speed != s.Speed || !slices.Equal(c.status.Memory, s.Memory) || !reflect.DeepEqual(c.status.Known, s.Known)
+	helloChanged := len(c.status.Hello.Devices) != len(s.Hello.Devices)
 	if s.Err != nil && s.Err != c.status.Err {
 		c.notice = nil // there is graver news
 	}
@@ -172,8 +159,13 @@ func (c *Controller) showStatus(s inference.Status) {
 		c.showSettings()
 	}
 	c.loadEnded()
+	c.letGo()
 	c.view.SetModel(c.modelView())
 	c.showBanner()
+	if changed || helloChanged {
+		c.showModels()
+		c.showWelcome()
+	}
 	if changed {
 		c.showAttachments()
 	}
@@ -192,6 +184,7 @@ func (c *Controller) loadEnded() {
 	case s.State == inference.StateReady, s.State == inference.StateBusy:
 		c.restoring = false
 		c.remember(c.opened)
+		c.loadedModel()
 	case s.State == inference.StateFailed && c.restoring:
 		c.restoring = false
 		if c.demoErr != nil || !aboutModel(s.Err) {
