@@ -106,7 +106,56 @@ func texts(t *testing.T) map[string]said {
 			return true
 		})
 	})
+	for _, file := range dataTexts {
+		for _, text := range inData(t, file.name, file.fields) {
+			out[text] = said{token.Position{Filename: file.name}, false}
+		}
+	}
 	return out
+}
+
+// dataTexts are the data files with texts that the program says through words.Data, and the fields that hold them.
+var dataTexts = []struct {
+	name   string
+	fields []string
+}{
+	{"assets/catalogue.json", []string{"about"}},
+	{"assets/samples/samples.json", []string{"title"}},
+}
+
+// inData are the strings in fields of those names, wherever they stand in a JSON file.
+func inData(t *testing.T, name string, fields []string) []string {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var root any
+	if err := json.Unmarshal(data, &root); err != nil {
+		t.Fatalf("%s: %v", name, err)
+	}
+	var texts []string
+	var walk func(v any)
+	walk = func(v any) {
+		switch v := v.(type) {
+		case []any:
+			for _, e := range v {
+				walk(e)
+			}
+		case map[string]any:
+			for key, e := range v {
+				if text, ok := e.(string); ok && slices.Contains(fields, key) {
+					texts = append(texts, text)
+				}
+				walk(e)
+			}
+		}
+	}
+	walk(root)
+	if len(texts) == 0 {
+		t.Fatalf("%s has none of the texts in %v", name, fields)
+	}
+	return texts
 }
 
 // reserved would make Fyne take the whole file for one message.

@@ -103,11 +103,11 @@ func line(f *plan.Facts, j Judgement, d plan.Device) string {
 		return words.T("does not fit: it needs %s of %s GiB free", need, free)
 	}
 	need, free := gib(j.Budget.Need(), math.Round), gib(j.Budget.Free, math.Round)
-	text := words.T("needs %s of %s GiB free, with %s tokens of context", need, free, words.Thousands(j.Settings.Context))
-	if changes := changed(f, j.Settings, d); j.Verdict == WithChanges && len(changes) > 0 {
-		text += words.T(" and %s", strings.Join(changes, ", "))
+	context := words.Thousands(j.Settings.Context)
+	if changes := changed(f, j.Settings, d); len(changes) > 0 {
+		return words.T("needs %s of %s GiB free, with %s tokens of context and %s", need, free, context, strings.Join(changes, ", "))
 	}
-	return text
+	return words.T("needs %s of %s GiB free, with %s tokens of context", need, free, context)
 }
 
 // changed are the reductions that are not in the line already.
