@@ -17,6 +17,7 @@ const (
 	secondary                   // a raised surface
 	quiet                       // text or icon alone, a surface under the pointer
 	pill                        // like secondary, with its detail in muted text
+	hyperlink                   // quiet, in the colour of a link
 )
 
 // button is a push button: icon, text or both. An icon alone must have a tip.
@@ -117,9 +118,15 @@ func (b *button) Cursor() desktop.Cursor {
 	return desktop.PointerCursor
 }
 
+// isBold says whether the text is.
+func (b *button) isBold() bool { return b.kind == primary || b.kind == secondary }
+
+// hasFace says whether the button has a surface of its own.
+func (b *button) hasFace() bool { return b.kind != quiet && b.kind != hyperlink }
+
 func (b *button) colors() (fill, text fyne.ThemeColorName) {
 	switch {
-	case b.Disabled() && b.kind == quiet:
+	case b.Disabled() && !b.hasFace():
 		return "", theme.ColorNameDisabled
 	case b.Disabled():
 		return theme.ColorNameDisabledButton, theme.ColorNameDisabled
@@ -127,6 +134,8 @@ func (b *button) colors() (fill, text fyne.ThemeColorName) {
 		return colorAccent, colorOn
 	case b.kind == quiet:
 		return "", colorMuted
+	case b.kind == hyperlink:
+		return "", theme.ColorNameHyperlink
 	}
 	return colorRaised, colorText
 }
@@ -142,7 +151,7 @@ func (b *button) metrics() (height, pad, size, icon float32) {
 // widths returns what the button takes with its padding, and what each of its parts takes.
 func (b *button) widths() (total, lead, text, detail, tail float32) {
 	_, pad, size, iconSize := b.metrics()
-	style := fyne.TextStyle{Bold: b.kind != quiet && b.kind != pill}
+	style := fyne.TextStyle{Bold: b.isBold()}
 	if b.icon != "" {
 		lead = iconSize
 	}
@@ -228,7 +237,7 @@ func (b *button) CreateRenderer() fyne.WidgetRenderer {
 		}
 		_, _, size, _ := b.metrics()
 		text.base, detail.base = size, size
-		text.draw.TextStyle.Bold = b.kind != quiet && b.kind != pill
+		text.draw.TextStyle.Bold = b.isBold()
 		text.color, lead.color, tail.color = fg, fg, colorMuted
 		text.set(b.text)
 		if b.detail != "" {

@@ -26,7 +26,7 @@ func headerHeight() float32 { return 10 + scaled(38) }
 
 // headerDoes is what the window does for the header.
 type headerDoes struct {
-	openModel, openSettings, showHelp, toggleSidebar, newChat func()
+	openModel, showModels, showDiagnosis, openSettings, showHelp, toggleSidebar, newChat func()
 }
 
 func newHeader(act Actions, tips *tips, does headerDoes) *header {
@@ -37,6 +37,9 @@ func newHeader(act Actions, tips *tips, does headerDoes) *header {
 	h.pill.tail = "chevron"
 	h.pill.onTap = func() {
 		var items []*fyne.MenuItem
+		if act.hasModels() {
+			items = append(items, fyne.NewMenuItem(words.T("Models…"), does.showModels), fyne.NewMenuItemSeparator())
+		}
 		if act.OpenModel != nil {
 			items = append(items, fyne.NewMenuItem(words.T("Open a model…"), does.openModel))
 		}
@@ -44,6 +47,9 @@ func newHeader(act Actions, tips *tips, does headerDoes) *header {
 			builtIn := fyne.NewMenuItem(words.T("Use the built-in model"), act.UseBuiltIn)
 			builtIn.Checked = h.model.BuiltIn
 			items = append(items, builtIn)
+		}
+		if act.Diagnose != nil {
+			items = append(items, fyne.NewMenuItemSeparator(), fyne.NewMenuItem(words.T("Diagnostics…"), does.showDiagnosis))
 		}
 		d := fyne.CurrentApp().Driver()
 		pos := d.AbsolutePositionForObject(h.pill).AddXY(0, h.pill.Size().Height+gap2)

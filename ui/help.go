@@ -46,6 +46,7 @@ func shortcuts() []keyGroup {
 			{"Ctrl+Z", words.T("Undo what was deleted")},
 		}},
 		{words.T("Everywhere"), []keyLine{
+			{"Ctrl+M", words.T("Models")},
 			{"Ctrl+L", words.T("Back to the question")},
 			{"Ctrl+,", words.T("Settings")},
 			{"Tab", words.T("To the next part")},

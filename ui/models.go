@@ -4,7 +4,8 @@ package ui
 type ModelActions struct {
 	ModelsShown func(shown bool) // the page of models was opened or closed: SetModels is wanted from now on, or no more
 
-	UseModel      func(id string) // a row of Models
+	UseModel      func(id string)          // a row of Models
+	UseVariant    func(id, variant string) // the same in another quantisation that is here; nil: UseModel
 	Download      func(id string, variant string)
 	Pause         func(id string) // a download
 	Resume        func(id string) // a download, also one that failed
@@ -26,6 +27,9 @@ type ModelActions struct {
 	CopyReport  func()
 	ShowReports func() // the folder of logs, in the file manager
 }
+
+// hasModels says whether there is a page of models at all.
+func (a *ModelActions) hasModels() bool { return a.UseModel != nil || a.Download != nil }
 
 // Models is the page of models.
 type Models struct {
@@ -74,6 +78,7 @@ type ModelRow struct {
 	Variants []ModelVariant // quantisations to choose from; one: only shown
 	Variant  string         // the ID of the one that is chosen or, once it is there, used
 
+	Size     string // of its files on this machine, such as "4.7 GB"; empty: its variant's
 	Fetch    FetchState
 	Progress float64 // 0 to 1, negative when unknown
 	Figures  string  // such as "1.2 of 4.7 GB · 12.0 MB/s · 4 min left", or what it waits for
@@ -146,18 +151,3 @@ type DiagnosisLine struct {
 	Problem, Cure string // Problem is empty where all is well
 	Warning       bool   // it works, but not well
 }
-
-// SetModels fills the page of models.
-func (w *Window) SetModels(Models) {}
-
-// ShowModels opens the page of models.
-func (w *Window) ShowModels() {}
-
-// SetWelcome shows the first start's strip; nil takes it away.
-func (w *Window) SetWelcome(*Welcome) {}
-
-// SetDiagnosis fills the page of diagnostics.
-func (w *Window) SetDiagnosis(Diagnosis) {}
-
-// ShowDiagnosis opens the page of diagnostics.
-func (w *Window) ShowDiagnosis() {}

@@ -39,11 +39,18 @@ func (w *Window) openSettings() {
 		}
 	})
 	c := w.win.Canvas()
-	s := showSheet(c, words.T("Settings"), w.form, func(room fyne.Size) fyne.Size {
+	w.sheet = showSheet(c, words.T("Settings"), w.form, func(room fyne.Size) fyne.Size {
 		return fyne.NewSize(min(scaled(760), room.Width), min(scaled(560), room.Height))
 	})
-	w.form.resized = s.Refresh
+	w.form.resized = w.sheet.Refresh
 	c.Focus(w.form.nav[0])
+}
+
+// closeSettings takes the sheet away, if it is there: another one is to be in its place.
+func (w *Window) closeSettings() {
+	if w.sheet != nil {
+		w.sheet.hide()
+	}
 }
 
 // settingsForm is the content of the settings sheet: sections at the left, and the rows of one at the right.

@@ -166,9 +166,14 @@ func (c *choice) choose(n int) {
 	}
 }
 
-// measure is the smallest size. Unlike MinSize it needs no renderer.
+// measure is the smallest size of all side by side. Unlike MinSize it needs no renderer.
 func (c *choice) measure() fyne.Size {
-	var widest fyne.Size
+	widest := c.widest()
+	return fyne.NewSize(widest.Width*float32(len(c.buttons)), widest.Height)
+}
+
+// widest is what the largest of the buttons takes.
+func (c *choice) widest() (widest fyne.Size) {
 	for _, b := range c.buttons {
 		m := b.measure()
 		if b.small {
@@ -176,7 +181,23 @@ func (c *choice) measure() fyne.Size {
 		}
 		widest = widest.Max(m)
 	}
-	return fyne.NewSize(widest.Width*float32(len(c.buttons)), widest.Height)
+	return widest
+}
+
+// columns is how many buttons stand side by side: all of them, or one where there is no room.
+func (c *choice) columns(width float32) int {
+	if c.measure().Width <= width+0.5 {
+		return len(c.buttons)
+	}
+	return 1
+}
+
+// heightFor implements flowing.
+func (c *choice) heightFor(width float32) float32 {
+	if len(c.buttons) == 0 {
+		return 0
+	}
+	return c.widest().Height * float32(len(c.buttons)/c.columns(width))
 }
 
 func (c *choice) CreateRenderer() fyne.WidgetRenderer {
@@ -189,9 +210,10 @@ func (c *choice) CreateRenderer() fyne.WidgetRenderer {
 	d.min = c.measure
 	d.layout = func(s fyne.Size) {
 		place(back.rect, 0, 0, s.Width, s.Height)
-		w := s.Width / float32(len(c.buttons))
+		columns := c.columns(s.Width)
+		w, h := s.Width/float32(columns), s.Height/float32(len(c.buttons)/columns)
 		for i, b := range c.buttons {
-			place(b, float32(i)*w, 0, w, s.Height)
+			place(b, float32(i%columns)*w, float32(i/columns)*h, w, h)
 		}
 	}
 	d.restyle = func() {

@@ -17,6 +17,9 @@ type sheet struct {
 	content fyne.CanvasObject
 	size    func(room fyne.Size) fyne.Size // of the card's content
 	close   *button
+	action  *button                   // beside it; may be nil
+	onKey   func(*fyne.KeyEvent) bool // takes what nothing in it wants; may be nil
+	onHide  func()                    // called once, however it closes; may be nil
 	cardAt  fyne.Position
 	card    fyne.Size
 }
@@ -31,7 +34,22 @@ func showSheet(c fyne.Canvas, title string, content fyne.CanvasObject, size func
 	return s
 }
 
-func (s *sheet) hide() { s.canvas.Overlays().Remove(s) }
+func (s *sheet) hide() {
+	s.canvas.Overlays().Remove(s)
+	if f := s.onHide; f != nil {
+		s.onHide = nil
+		f()
+	}
+}
+
+// withAction puts a button into the sheet's head.
+func (s *sheet) withAction(b *button) {
+	s.action = b
+	s.Refresh()
+}
+
+// key gives a key to the sheet's content, and says whether it was taken.
+func (s *sheet) key(e *fyne.KeyEvent) bool { return s.onKey != nil && s.onKey(e) }
 
 func (s *sheet) Tapped(e *fyne.PointEvent) {
 	p := e.Position.Subtract(s.cardAt)
@@ -47,10 +65,19 @@ func (s *sheet) Scrolled(*fyne.ScrollEvent) {}
 
 func (s *sheet) CreateRenderer() fyne.WidgetRenderer {
 	shade, card := newPanel(colorShade, "", 0), newPanel(colorSurface, colorLine, radiusCard)
-	d := &drawing{objects: []fyne.CanvasObject{shade.rect, card.rect, s.title.draw, s.close, s.content}}
+	d := &drawing{}
+	parts := func() {
+		d.objects = []fyne.CanvasObject{shade.rect, card.rect, s.title.draw, s.content}
+		if s.action != nil {
+			d.objects = append(d.objects, s.action)
+		}
+		d.objects = append(d.objects, s.close)
+	}
+	parts()
 	d.min = func() fyne.Size { return fyne.NewSize(1, 1) }
 	d.layout = func(size fyne.Size) {
-		const head = 52
+		line := scaled(36)
+		head := 16 + line
 		place(shade.rect, 0, 0, size.Width, size.Height)
 		inner := s.size(size.SubtractWidthHeight(2*gap5+40, head+gap5+40))
 		s.card = fyne.NewSize(inner.Width+2*gap5, inner.Height+head+gap5)
@@ -58,15 +85,27 @@ func (s *sheet) CreateRenderer() fyne.WidgetRenderer {
 		x, y := s.cardAt.X, s.cardAt.Y
 		place(card.rect, x, y, s.card.Width, s.card.Height)
 		b := s.close.MinSize()
-		s.title.place(x+gap5, y+gap2, s.card.Width-2*gap5-b.Width, 36)
-		place(s.close, x+s.card.Width-gap2-b.Width, y+gap2+1, b.Width, b.Height)
+		right := s.card.Width - gap2 - b.Width
+		place(s.close, x+right, y+gap2+(line-b.Height)/2, b.Width, b.Height)
+		if s.action != nil {
+			m := s.action.measure()
+			right -= m.Width + gap1
+			place(s.action, x+right, y+gap2+(line-m.Height)/2, m.Width, m.Height)
+		}
+		s.title.place(x+gap5, y+gap2, right-gap5-gap1, line)
 		place(s.content, x+gap5, y+head, inner.Width, inner.Height)
 	}
 	d.restyle = func() {
+		parts()
+		if s.action != nil {
+			s.action.Refresh()
+		}
+		s.close.Refresh()
 		shade.restyle()
 		card.restyle()
 		s.title.restyle()
 		s.content.Refresh()
+		d.layout(s.Size())
 		canvas.Refresh(s)
 	}
 	return d

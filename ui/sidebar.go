@@ -49,7 +49,7 @@ func newSidebar(act Actions, tips *tips, after clock) *sidebar {
 	s.newChat = newButton(primary, "", words.T("New chat"), func() { s.onNewChat() }).withTip(tips, words.T("Begin a new conversation (Ctrl+N)"))
 	s.importer = newButton(quiet, "import", "", act.ImportConversation).withTip(tips, words.T("Import a conversation…"))
 	s.newChat.Hidden, s.importer.Hidden = act.NewChat == nil, act.ImportConversation == nil
-	s.search = newSearchField(tips)
+	s.search = newSearchField(tips, words.T("Search conversations"))
 	s.list = newSideList(act, tips)
 	s.note = newPlain(textSmall+1, colorMuted)
 	s.clear = newButton(secondary, "", words.T("Clear the search"), s.endSearch)

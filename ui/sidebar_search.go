@@ -15,12 +15,14 @@ type searchField struct {
 	entry    *searchEntry
 	override *container.ThemeOverride
 	cross    *button
+	hint     string // what is looked for, in the place of a text
 }
 
-func newSearchField(tips *tips) *searchField {
+func newSearchField(tips *tips, hint string) *searchField {
 	f := &searchField{entry: &searchEntry{}}
 	f.entry.ExtendBaseWidget(f.entry)
-	f.entry.SetPlaceHolder(words.T("Search conversations"))
+	f.hint = hint
+	f.entry.SetPlaceHolder(hint)
 	f.entry.Scroll = container.ScrollHorizontalOnly
 	f.entry.onFocus = func() { f.Refresh() }
 	f.override = container.NewThemeOverride(f.entry, bare{fyne.CurrentApp().Settings().Theme()})
@@ -43,6 +45,17 @@ func (f *searchField) restyle() {
 	f.Refresh()
 }
 
+// fitHint shows a shorter hint where there is no room for the whole one.
+func (f *searchField) fitHint(width float32) {
+	hint := f.hint
+	if fyne.MeasureText(hint, scaled(textBody), fyne.TextStyle{}).Width > width-2*gap2 {
+		hint = words.T("Search")
+	}
+	if f.entry.PlaceHolder != hint {
+		f.entry.SetPlaceHolder(hint)
+	}
+}
+
 func searchHeight() float32 { return scaled(34) }
 
 func (f *searchField) CreateRenderer() fyne.WidgetRenderer {
@@ -57,6 +70,7 @@ func (f *searchField) CreateRenderer() fyne.WidgetRenderer {
 		cross := f.cross.measure()
 		left := 10 + icon
 		right := s.Width - cross.Width - gap1
+		f.fitHint(right - left)
 		h := f.override.MinSize().Height
 		place(f.override, left, (s.Height-h)/2, right-left, h)
 		place(f.cross, right, (s.Height-cross.Height)/2, cross.Width, cross.Height)

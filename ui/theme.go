@@ -11,16 +11,18 @@ import (
 
 // Colours that Fyne has no name for.
 const (
-	colorSide    fyne.ThemeColorName = "galago.side"    // bars above and below the transcript
-	colorSurface fyne.ThemeColorName = "galago.surface" // composer, menus, code
-	colorRaised  fyne.ThemeColorName = "galago.raised"  // pills, bubbles, secondary buttons
-	colorBubble  fyne.ThemeColorName = "galago.bubble"  // a question
-	colorEdge    fyne.ThemeColorName = "galago.edge"    // around the composer while it has the keyboard
-	colorTrack   fyne.ThemeColorName = "galago.track"   // what is left empty in a bar
-	colorTint    fyne.ThemeColorName = "galago.tint"    // background of a hint
-	colorAlarm   fyne.ThemeColorName = "galago.alarm"   // background of an error
-	colorWarn    fyne.ThemeColorName = "galago.warn"    // text of a warning
-	colorShade   fyne.ThemeColorName = "galago.shade"   // behind a dialog
+	colorSide     fyne.ThemeColorName = "galago.side"     // bars above and below the transcript
+	colorSurface  fyne.ThemeColorName = "galago.surface"  // composer, menus, code
+	colorRaised   fyne.ThemeColorName = "galago.raised"   // pills, bubbles, secondary buttons
+	colorBubble   fyne.ThemeColorName = "galago.bubble"   // a question
+	colorEdge     fyne.ThemeColorName = "galago.edge"     // around the composer while it has the keyboard
+	colorTrack    fyne.ThemeColorName = "galago.track"    // what is left empty in a bar
+	colorTint     fyne.ThemeColorName = "galago.tint"     // background of a hint
+	colorAlarm    fyne.ThemeColorName = "galago.alarm"    // background of an error
+	colorWarn     fyne.ThemeColorName = "galago.warn"     // text of a warning
+	colorGood     fyne.ThemeColorName = "galago.good"     // text of what is as it should be
+	colorGoodTint fyne.ThemeColorName = "galago.goodtint" // its background
+	colorShade    fyne.ThemeColorName = "galago.shade"    // behind a dialog
 
 	colorText   = theme.ColorNameForeground
 	colorMuted  = theme.ColorNamePlaceHolder
@@ -93,6 +95,8 @@ var darkPalette = palette{
 	colorTint:                          rgb(0x2A2418),
 	colorAlarm:                         rgb(0x2E1D1E),
 	colorWarn:                          rgb(0xF4B04A),
+	colorGood:                          rgb(0x57C99D),
+	colorGoodTint:                      rgb(0x1B2E28),
 	colorShade:                         {A: 0xA8},
 	colorLine:                          rgb(0x2E343D),
 	colorText:                          rgb(0xE9EBEE),
@@ -132,6 +136,8 @@ var lightPalette = palette{
 	colorTint:                          rgb(0xFBF1DF),
 	colorAlarm:                         rgb(0xFBE9E7),
 	colorWarn:                          rgb(0x9A4B00),
+	colorGood:                          rgb(0x17694B),
+	colorGoodTint:                      rgb(0xE2F2EB),
 	colorShade:                         {A: 0x60},
 	colorLine:                          rgb(0xDEDEDA),
 	colorText:                          rgb(0x1C1E22),

@@ -17,6 +17,7 @@ type Window struct {
 	win fyne.Window
 
 	settings   Settings
+	sheet      *sheet        // of the settings, likewise
 	form       *settingsForm // of the settings sheet, also after that was closed; nil before the first
 	folder     fyne.URI      // of the file chosen last
 	tips       *tips
@@ -28,6 +29,10 @@ type Window struct {
 	gauge      *gaugeBar
 	snack      *snackbar
 	sidebar    *sidebar
+	models     Models
+	modelsPage *modelsPage // nil: closed
+	diagnosis  Diagnosis
+	diagnosed  *diagnosisPage // nil: closed
 	shade      *sideShade
 	root       *fyne.Container
 
@@ -45,7 +50,7 @@ func newWindow(a fyne.App, act Actions, after clock) *Window {
 	w := &Window{app: a, act: act, win: a.NewWindow("Galago"), settings: Settings{MaxTokens: 768, Temperature: 0.7, Theme: "system"}}
 	w.tips = newTips(after)
 	w.header = newHeader(act, w.tips, headerDoes{
-		openModel: w.openModel, openSettings: w.openSettings, showHelp: w.showHelp, toggleSidebar: w.toggleSidebar,
+		openModel: w.openModel, showModels: w.ShowModels, showDiagnosis: w.ShowDiagnosis, openSettings: w.openSettings, showHelp: w.showHelp, toggleSidebar: w.toggleSidebar,
 		newChat: w.newChat,
 	})
 	w.banner = newBannerStrip(act, w.tips, w.relayout)
@@ -101,7 +106,7 @@ func (w *Window) connect() {
 func (w *Window) typedKey(e *fyne.KeyEvent) {
 	switch top := w.win.Canvas().Overlays().Top().(type) {
 	case *sheet:
-		if e.Name == fyne.KeyEscape {
+		if !top.key(e) && e.Name == fyne.KeyEscape {
 			top.hide()
 		}
 		return
@@ -178,6 +183,7 @@ var windowKeys = []desktop.CustomShortcut{
 	{KeyName: fyne.KeyF, Modifier: fyne.KeyModifierShortcutDefault},
 	{KeyName: fyne.KeyK, Modifier: fyne.KeyModifierShortcutDefault},
 	{KeyName: fyne.KeyB, Modifier: fyne.KeyModifierShortcutDefault},
+	{KeyName: fyne.KeyM, Modifier: fyne.KeyModifierShortcutDefault},
 	{KeyName: fyne.KeyL, Modifier: fyne.KeyModifierShortcutDefault},
 	{KeyName: fyne.KeyComma, Modifier: fyne.KeyModifierShortcutDefault},
 	{KeyName: fyne.KeySlash, Modifier: fyne.KeyModifierShortcutDefault},
@@ -202,6 +208,10 @@ func (w *Window) shortcut(s fyne.Shortcut) bool {
 		w.searchConversations()
 	case fyne.KeyB:
 		w.toggleSidebar()
+	case fyne.KeyM:
+		if w.act.hasModels() {
+			w.ShowModels()
+		}
 	case fyne.KeyL:
 		w.focusComposer()
 	case fyne.KeyComma:
@@ -227,13 +237,22 @@ func (w *Window) newChat() {
 
 func (w *Window) focusComposer() { w.win.Canvas().Focus(w.composer.entry) }
 
+// dropped takes files that were dropped on the window: models are opened, all else is taken for pictures.
 func (w *Window) dropped(uris []fyne.URI) {
-	var paths []string
+	var pictures, models []string
 	for _, u := range uris {
-		paths = append(paths, filepath.FromSlash(u.Path()))
+		path := filepath.FromSlash(u.Path())
+		if w.act.ImportModel != nil && strings.EqualFold(filepath.Ext(path), ".gguf") {
+			models = append(models, path)
+		} else {
+			pictures = append(pictures, path)
+		}
 	}
-	if len(paths) > 0 && w.act.Attach != nil {
-		w.act.Attach(paths)
+	if len(models) > 0 {
+		w.act.ImportModel(models)
+	}
+	if len(pictures) > 0 {
+		w.attachPaths(pictures)
 	}
 }
 

@@ -140,6 +140,8 @@ func main() {
 	width := flag.Float64("width", 1200, "of the window")
 	height := flag.Float64("height", 780, "of the window")
 	theme := flag.String("theme", "system", "light, dark or system")
+	text := flag.Float64("text", 1, "the text's size, a factor")
+	language := flag.String("language", "en", "such as de")
 	fontDir := flag.String("fonts", "", "folder for the fonts that Galago brings")
 	flag.Parse()
 	if *fontDir != "" {
@@ -148,6 +150,7 @@ func main() {
 		}
 	}
 
+	speak(*language)
 	a := app.NewWithID("galago.uidemo")
 	var w *ui.Window
 	w = ui.New(a, ui.Actions{
@@ -162,10 +165,11 @@ func main() {
 		Continue: func(id uint64) { fmt.Println("continue", id) }, PickAnswer: func(id uint64, n int) { fmt.Println("pick", id, n) },
 		DeleteFrom: func(id uint64) { fmt.Println("delete", id) }, Branch: func(id uint64, q string) { fmt.Printf("branch %d %q\n", id, q) },
 		OpenLink: func(a string) { fmt.Println("open", a) }, Seen: func(ids []uint64) { fmt.Println("seen", ids) },
-		OpenImage: func(uint64, int) { w.ShowImage(ui.Sheet{Title: "shelf.jpg", Image: shelf}) },
+		ModelActions: modelActions(func() *ui.Window { return w }),
+		OpenImage:    func(uint64, int) { w.ShowImage(ui.Sheet{Title: "shelf.jpg", Image: shelf}) },
 	})
 	w.Fyne().Resize(fyne.NewSize(float32(*width), float32(*height)))
-	w.SetSettings(ui.Settings{MaxTokens: 768, Temperature: 0.7, Theme: *theme, FreeCost: "adds about 0.4 s to each question", IdleMinutes: 15})
+	w.SetSettings(ui.Settings{MaxTokens: 768, Temperature: 0.7, Theme: *theme, TextSize: *text, FreeCost: "adds about 0.4 s to each question", IdleMinutes: 15})
 	w.SetModel(ui.Model{Name: "Qwen3-VL-4B", Detail: "Q8_0 · 8k context", Loading: -1, Vision: true})
 	w.SetGauge(gauge(4.5))
 	w.SetPanel(panel(0))
@@ -197,6 +201,12 @@ func show(w *ui.Window, scene string) {
 	one := ui.Attachment{ID: 1, Name: "lower-shelf.jpg", Thumb: green, Info: "4032 × 3024 → 1184 × 896 · 1,036 tokens", Cost: "+212 MiB · about 1 s", Details: []string{"low", "", "high"}}
 	demo := &ui.Banner{Text: "Built-in demo model: it knows shapes, colours and numbers.", Label: "Open a model…", Do: func() {}}
 	switch scene {
+	case "models":
+		showModels(w)
+	case "welcome", "welcome-loading", "welcome-chat":
+		showWelcome(w, scene)
+	case "diagnosis", "diagnosis-busy":
+		showDiagnosis(w, scene)
 	case "empty":
 		w.SetModel(ui.Model{Name: "Galago demo", Detail: "built in", Loading: -1, Vision: true, BuiltIn: true})
 		w.SetBanner(demo)

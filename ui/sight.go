@@ -1,0 +1,58 @@
+package ui
+
+import (
+	"fyne.io/fyne/v2"
+	"fyne.io/fyne/v2/canvas"
+	"fyne.io/fyne/v2/container"
+	"fyne.io/fyne/v2/widget"
+)
+
+// sight is what a scroll moves where there is much: as high as all of it, with the widgets of what is in sight alone. Its
+// owner makes and places them.
+type sight struct {
+	widget.BaseWidget
+	objects func() []fyne.CanvasObject // in sight, in the order in which Tab comes to them
+	height  func() float32             // of all
+}
+
+func newSight(objects func() []fyne.CanvasObject, height func() float32) *sight {
+	s := &sight{objects: objects, height: height}
+	s.ExtendBaseWidget(s)
+	return s
+}
+
+func (s *sight) CreateRenderer() fyne.WidgetRenderer { return &sightRenderer{s} }
+
+type sightRenderer struct{ s *sight }
+
+func (r *sightRenderer) Destroy()                     {}
+func (r *sightRenderer) Layout(fyne.Size)             {}
+func (r *sightRenderer) MinSize() fyne.Size           { return fyne.NewSize(1, r.s.height()) }
+func (r *sightRenderer) Objects() []fyne.CanvasObject { return r.s.objects() }
+func (r *sightRenderer) Refresh()                     { canvas.Refresh(r.s) }
+
+// scrollInto scrolls so that something in a scroll is in sight, with a margin where there is room for one.
+func scrollInto(s *container.Scroll, o fyne.CanvasObject, margin float32) {
+	driver := fyne.CurrentApp().Driver()
+	top := driver.AbsolutePositionForObject(o).Y - driver.AbsolutePositionForObject(s).Y
+	room, height := s.Size().Height, o.Size().Height
+	switch margin = max(min(margin, (room-height)/2), 0); {
+	case top < margin || height > room:
+		scrollBy(s, top-margin)
+	case top+height > room-margin:
+		scrollBy(s, top+height-room+margin)
+	}
+}
+
+// scrollBy moves what a scroll shows, and tells it as Fyne does only of the wheel.
+func scrollBy(s *container.Scroll, dy float32) {
+	most := max(s.Content.MinSize().Height-s.Size().Height, 0)
+	y := min(max(s.Offset.Y+dy, 0), most)
+	if y == s.Offset.Y {
+		return
+	}
+	s.ScrollToOffset(fyne.NewPos(0, y))
+	if s.OnScrolled != nil {
+		s.OnScrolled(s.Offset)
+	}
+}
