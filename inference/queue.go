@@ -258,7 +258,7 @@ func (s *Service) ask(t *task, ask protocol.Ask, blob [][]byte) {
 	t.sent = true
 	s.child.phase, s.child.asked = phaseAsking, t.id
 	s.child.quiet, s.child.stuck = 0, 0
-	s.child.stage, s.measured.reused = "", 0
+	s.child.stage = ""
 	s.child.tail.mark()
 	s.send(s.child, frame{kind: protocol.KindAsk, message: ask, blob: blob})
 }

@@ -15,7 +15,6 @@ type measured struct {
 	spill    string
 	rates    []rate    // of the last answers
 	last     []Message // of the last answer, to know what the cache may hold
-	reused   int       // pictures that the running request found in the cache
 }
 
 // rate is how fast an answer was written.
@@ -49,8 +48,8 @@ const fewTokens = 16
 
 // learn takes in the figures of an answer. onCard says that the model is on a card.
 func (m *measured) learn(r Request, st protocol.Stats, onCard bool) {
-	if m.reused == 0 && st.ImageTokens > 0 && st.EncodeMillis > 0 {
-		m.speed.EncodePerToken = smooth(m.speed.EncodePerToken, perToken(st.EncodeMillis, st.ImageTokens))
+	if st.EncodeTokens > 0 && st.EncodeMillis > 0 {
+		m.speed.EncodePerToken = smooth(m.speed.EncodePerToken, perToken(st.EncodeMillis, st.EncodeTokens))
 	}
 	if n := st.PromptTokens - st.ReusedTokens; n >= fewTokens && st.PromptMillis > 0 {
 		m.speed.PromptPerToken = smooth(m.speed.PromptPerToken, perToken(st.PromptMillis, n))

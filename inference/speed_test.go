@@ -14,13 +14,12 @@ func TestSpeedIsLearnt(t *testing.T) {
 		t.Errorf("from calibration: %+v", m.speed)
 	}
 	r := Request{Messages: []Message{{Role: "user", Text: string(make([]byte, 296))}}}
-	m.learn(r, protocol.Stats{ImageTokens: 100, EncodeMillis: 800, PromptTokens: 178, PromptMillis: 356}, false)
+	m.learn(r, protocol.Stats{ImageTokens: 100, EncodeTokens: 100, EncodeMillis: 800, PromptTokens: 178, PromptMillis: 356}, false)
 	want := Speed{EncodePerToken: 6 * time.Millisecond, PromptPerToken: 2 * time.Millisecond, BytesPerToken: 4}
 	if m.speed != want {
 		t.Errorf("%+v, want %+v", m.speed, want)
 	}
 	// What the cache held says nothing about pictures, and a few tokens nothing about anything.
-	m.reused = 1
 	m.learn(Request{}, protocol.Stats{ImageTokens: 100, EncodeMillis: 1, PromptTokens: 110, ReusedTokens: 105, PromptMillis: 900}, false)
 	if m.speed != want {
 		t.Errorf("%+v, want %+v", m.speed, want)

@@ -3,11 +3,9 @@ package llama
 import (
 	"context"
 	"fmt"
-	"runtime"
 	"strings"
 	"time"
 	"unicode/utf8"
-	"unsafe"
 
 	"github.com/hybridgroup/yzma/pkg/llama"
 	"github.com/hybridgroup/yzma/pkg/mtmd"
@@ -15,138 +13,6 @@ import (
 	"galago/inference/protocol"
 	"galago/inference/worker"
 )
-
-// prompt is a tokenized request. Its chunks live in C until free is called.
-type prompt struct {
-	pieces  []piece
-	chunks  []mtmd.InputChunk // per piece; 0 for tokens
-	bitmaps []mtmd.Bitmap
-	list    mtmd.InputChunks
-	said    int // how many of Backend.said are the prompt's last tokens
-}
-
-func (p *prompt) free() {
-	if p.list != 0 {
-		mtmd.InputChunksFree(p.list)
-	}
-	for _, bm := range p.bitmaps {
-		mtmd.BitmapFree(bm)
-	}
-}
-
-// tokenize turns the request into pieces. Without pixels it makes placeholders, which count but cannot be encoded.
-func (b *Backend) tokenize(ask protocol.Ask, pixels [][]byte) (*prompt, error) {
-	parts, err := b.template.parts(ask.Messages, ask.Continue)
-	if err != nil {
-		return nil, &worker.Failure{Code: protocol.CodeModelInvalid, Op: "apply the chat template", Detail: err.Error()}
-	}
-	// A template that prints the BOS itself must not get a second one.
-	addBOS := !(len(parts) > 0 && b.template.bos != "" && strings.HasPrefix(parts[0].text, b.template.bos))
-	var said []llama.Token // in place of the last part
-	if ask.Continue {
-		if said = b.spoken(ask.Messages[len(ask.Messages)-1].Text); len(said) > 0 {
-			parts = parts[:len(parts)-1]
-		}
-	}
-	var p *prompt
-	if b.mtmd == 0 {
-		p, err = b.tokenizeText(parts, addBOS)
-	} else {
-		p, err = b.tokenizeParts(parts, ask.Images, pixels, addBOS)
-	}
-	if err != nil {
-		return nil, err
-	}
-	for _, t := range said {
-		p.add(t)
-	}
-	p.said = len(said)
-	return p, nil
-}
-
-// spoken are the tokens of the last answer that make exactly this text, or nil. Text may fall into tokens in many ways,
-// and the way that the tokenizer takes need not be the one in which the model wrote it. To go on from other tokens can
-// be to go on with other words, and costs decoding them again.
-func (b *Backend) spoken(text string) []llama.Token {
-	for i, t := range b.said {
-		bytes := b.bytes(t)
-		if !strings.HasPrefix(text, string(bytes)) {
-			return nil
-		}
-		if text = text[len(bytes):]; text == "" {
-			return b.said[:i+1]
-		}
-	}
-	return nil
-}
-
-// add appends a token of text.
-func (p *prompt) add(t llama.Token) {
-	p.pieces = append(p.pieces, piece{token: t, cells: 1, places: 1})
-	p.chunks = append(p.chunks, 0)
-}
-
-// tokenizeParts has mtmd turn text and pictures into pieces.
-func (b *Backend) tokenizeParts(parts []part, images []protocol.Image, pixels [][]byte, addBOS bool) (*prompt, error) {
-	p := &prompt{list: mtmd.InputChunksInit()}
-	input := make([]*mtmd.InputPart, 0, len(parts))
-	for _, part := range parts {
-		if part.image < 0 {
-			input = append(input, mtmd.NewInputTextPart(mtmd.NewInputText(part.text, false, !part.typed)))
-			continue
-		}
-		im := images[part.image]
-		var data uintptr
-		if pixels != nil {
-			data = uintptr(unsafe.Pointer(&pixels[part.image][0]))
-		}
-		bm := mtmd.BitmapInit(uint32(im.Width), uint32(im.Height), data)
-		mtmd.BitmapSetId(bm, im.Hash)
-		p.bitmaps = append(p.bitmaps, bm)
-		input = append(input, mtmd.NewInputBitmapPart(bm))
-	}
-	result := mtmd.TokenizeFromParts(b.mtmd, p.list, input, addBOS)
-	runtime.KeepAlive(pixels)
-	if result != 0 {
-		p.free()
-		return nil, &worker.Failure{
-			Code: log.orMemory(protocol.CodeBadImage), Stage: protocol.StageEncode,
-			Op: "tokenize", Detail: fmt.Sprintf("mtmd_tokenize returned %d\n%s", result, log.tail()),
-		}
-	}
-	b.flatten(p)
-	return p, nil
-}
-
-func (b *Backend) tokenizeText(parts []part, addBOS bool) (*prompt, error) {
-	p := &prompt{}
-	for i, part := range parts {
-		text := strings.ReplaceAll(part.text, "\x00", "") // the binding passes C strings
-		for _, t := range llama.Tokenize(b.vocab, text, addBOS && i == 0, !part.typed) {
-			p.add(t)
-		}
-	}
-	return p, nil
-}
-
-// flatten lists the chunks that mtmd made as pieces.
-func (b *Backend) flatten(p *prompt) {
-	for i := range mtmd.InputChunksSize(p.list) {
-		chunk := mtmd.InputChunksGet(p.list, i)
-		if mtmd.InputChunkGetType(chunk) == mtmd.InputChunkTypeText {
-			for _, t := range mtmd.InputChunkGetTokensText(chunk) {
-				p.add(t)
-			}
-			continue
-		}
-		p.pieces = append(p.pieces, piece{
-			image:  mtmd.InputChunkGetId(chunk),
-			cells:  int(mtmd.InputChunkGetNTokens(chunk)),
-			places: int(mtmd.InputChunkGetNPos(chunk)),
-		})
-		p.chunks = append(p.chunks, chunk)
-	}
-}
 
 // Count counts tokens without computing anything. Pictures are counted by the vision tower's own code, so after
 // FreeWorking they bring the tower back.
@@ -168,10 +34,11 @@ func (b *Backend) Count(ctx context.Context, ask protocol.Ask) (protocol.Counted
 	}
 	defer p.free()
 	out := protocol.Counted{ID: ask.ID}
+	out.ImageTokens = make([]int, len(ask.Images))
 	for _, piece := range p.pieces {
 		out.PromptTokens += piece.cells
 		if piece.image != "" {
-			out.ImageTokens = append(out.ImageTokens, piece.cells)
+			out.ImageTokens[piece.number] += piece.cells
 		}
 	}
 	return out, nil
@@ -266,7 +133,7 @@ func (b *Backend) Ask(ctx context.Context, ask protocol.Ask, blob []byte, out wo
 		return protocol.Done{}, err
 	}
 	defer p.free()
-	b.said = b.said[:p.said]
+	b.remember(p.said)
 	if err := r.prefill(ctx, p); err != nil {
 		return protocol.Done{}, err
 	}
@@ -327,16 +194,17 @@ func (r *run) prefill(ctx context.Context, p *prompt) error {
 	}
 	r.out.Reused(protocol.Reused{ID: r.ask.ID, Tokens: keptCells, Images: keptImages, Prompt: total})
 
-	encode := images - keptImages
-	encoded := 0
+	encode, encoded := images-keptImages, 0
 	for i := keep; i < len(p.pieces); {
 		if p.pieces[i].image != "" {
 			r.progress(protocol.PhaseEncode, encoded, encode, protocol.StageEncode)
-			embd, err := r.encode(ctx, p.chunks[i], p.pieces[i])
+			embd, err := r.embeddings(ctx, p.chunks[i], p.pieces[i])
 			if err != nil {
 				return err
 			}
-			encoded++
+			if p.pieces[i].last {
+				encoded++
+			}
 			r.progress(protocol.PhaseEncode, encoded, encode, protocol.StageDecode)
 			if err := r.image(ctx, p.chunks[i], p.pieces[i], embd); err != nil {
 				return err
@@ -395,7 +263,18 @@ func (r *run) text(ctx context.Context, pieces []piece, last bool) error {
 	return nil
 }
 
-// encode runs a picture through the vision tower. The result lives until the next picture is encoded.
+// embeddings are what the vision tower makes of a picture, or of a tile. They live until the next one is encoded.
+func (r *run) embeddings(ctx context.Context, chunk mtmd.InputChunk, p piece) ([]float32, error) {
+	if embd := r.b.seen.get(p); embd != nil {
+		return embd, ctx.Err()
+	}
+	embd, err := r.encode(ctx, chunk, p)
+	if err == nil && r.b.forgetful() {
+		r.b.seen.put(p, embd)
+	}
+	return embd, err
+}
+
 func (r *run) encode(ctx context.Context, chunk mtmd.InputChunk, p piece) ([]float32, error) {
 	begin := time.Now()
 	if err := r.b.encode(ctx, chunk); err != nil {
@@ -406,6 +285,7 @@ func (r *run) encode(ctx context.Context, chunk mtmd.InputChunk, p piece) ([]flo
 		return nil, encodeFailure(err)
 	}
 	r.stats.EncodeMillis += millis(time.Since(begin))
+	r.stats.EncodeTokens += p.cells
 	return embd, nil
 }
 

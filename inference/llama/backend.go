@@ -49,6 +49,9 @@ type Backend struct {
 	mtmd   mtmd.Context        // 0 also for a model without eyes
 	cached []piece             // what the KV cache holds
 	said   []llama.Token       // of the last answer, to go on with it
+	spoken [][]llama.Token     // of the answers before it, the newest last
+	seen   seen                // pictures, of models that cannot go back in their cache
+	space  []llama.Token       // see spaceBefore
 
 	held   ledger         // the memory that is held
 	placed map[int]string // devices of the layers, by llama.cpp's own account
@@ -125,11 +128,16 @@ func (b *Backend) load(ctx context.Context, l protocol.Load, progress func(proto
 		return err
 	}
 	bos, eos := llama.VocabBOS(b.vocab), llama.VocabEOS(b.vocab)
-	t, err := newChatTemplate(llama.ModelChatTemplate(b.model, ""), b.tokenText(bos), b.tokenText(eos))
+	source := llama.ModelChatTemplate(b.model, "")
+	if source == "" {
+		source = templateFor(b.control)
+	}
+	t, err := newChatTemplate(source, b.tokenText(bos), b.tokenText(eos))
 	if err != nil {
 		return &worker.Failure{Code: protocol.CodeModelInvalid, Op: "read the chat template", Detail: err.Error()}
 	}
 	b.template = t
+	b.space = b.spaceBefore()
 	b.describe(l)
 	if l.Calibrate && b.mtmd != 0 {
 		enter(protocol.StageEncode)
@@ -422,7 +430,7 @@ func (b *Backend) freeWorking() {
 	if b.mtmd != 0 {
 		mtmd.Free(b.mtmd)
 	}
-	b.lctx, b.mtmd, b.cached = 0, 0, nil
+	b.lctx, b.mtmd, b.cached, b.seen = 0, 0, nil, seen{}
 	b.held.drop(protocol.PartVision, protocol.PartKV, protocol.PartCompute, protocol.PartEncode, protocol.PartPool)
 }
 
@@ -432,7 +440,7 @@ func (b *Backend) Close() {
 	if b.model != 0 {
 		llama.ModelFree(b.model)
 	}
-	b.model, b.template, b.held, b.said = 0, nil, nil, nil
+	b.model, b.template, b.held, b.said, b.spoken = 0, nil, nil, nil, nil
 	b.loaded, b.asked = protocol.Loaded{}, protocol.Load{}
 }
 

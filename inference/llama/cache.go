@@ -1,17 +1,25 @@
 package llama
 
-import "github.com/hybridgroup/yzma/pkg/llama"
+import (
+	"slices"
 
-// piece is what the KV cache holds, or should hold, at one place: a text token, or a whole picture.
+	"github.com/hybridgroup/yzma/pkg/llama"
+)
+
+// piece is what the KV cache holds, or should hold, at one place: a text token, a picture, or a tile of one: some
+// families cut pictures into tiles, with or without text between them.
 type piece struct {
 	token  llama.Token
 	image  string // hash of the picture; empty for a token
+	number int    // of the picture in its request, from 0
+	tile   int    // of the picture, from 0
+	last   bool   // no more tiles follow; a whole picture is its own last
 	cells  int    // KV cells: 1, or the picture's tokens
 	places int    // positions in time: 1, or the longer side of the picture's grid under M-RoPE
 }
 
 func (p piece) same(q piece) bool {
-	return p.token == q.token && p.image == q.image && p.cells == q.cells
+	return p.token == q.token && p.image == q.image && p.tile == q.tile && p.cells == q.cells
 }
 
 // commonPrefix is how many pieces of want the cache already holds, the last of want never counted: at least one
@@ -24,14 +32,50 @@ func commonPrefix(held, want []piece) int {
 	return n
 }
 
-// extent sums up pieces.
+// extent sums up pieces. A picture counts when its last tile is there.
 func extent(pieces []piece) (cells, images int, end llama.Pos) {
 	for _, p := range pieces {
 		cells += p.cells
 		end += llama.Pos(p.places)
-		if p.image != "" {
+		if p.last {
 			images++
 		}
 	}
 	return cells, images, end
+}
+
+// seenBytes is how much of pictures' embeddings is kept: some forty pictures of LFM2-VL at its largest.
+const seenBytes = 64 << 20
+
+// seen keeps what the vision tower made of pictures, for models that cannot go back halfway in their KV cache and read a
+// conversation from its beginning whenever that is changed. Others find their pictures in the cache. The zero seen is ready.
+type seen struct {
+	entries []seenEntry // the most recently used last
+	bytes   int
+}
+
+type seenEntry struct {
+	image string
+	tile  int
+	embd  []float32
+}
+
+func (s *seen) get(p piece) []float32 {
+	for i, e := range s.entries {
+		if e.image == p.image && e.tile == p.tile {
+			s.entries = append(slices.Delete(s.entries, i, i+1), e)
+			return e.embd
+		}
+	}
+	return nil
+}
+
+// put copies embd, which is C's.
+func (s *seen) put(p piece, embd []float32) {
+	s.entries = append(s.entries, seenEntry{p.image, p.tile, slices.Clone(embd)})
+	s.bytes += 4 * len(embd)
+	for s.bytes > seenBytes && len(s.entries) > 1 {
+		s.bytes -= 4 * len(s.entries[0].embd)
+		s.entries = slices.Delete(s.entries, 0, 1)
+	}
 }

@@ -56,11 +56,12 @@ func (b *Backend) greyPicture() (list mtmd.InputChunks, free func(), err error) 
 	for i := range pixels {
 		pixels[i] = 128
 	}
-	p, err := b.tokenizeParts([]part{{image: 0}}, []protocol.Image{{Width: width, Height: height, Hash: "grey"}}, [][]byte{pixels}, false)
-	if err != nil {
+	p := &prompt{}
+	if err := b.addPicture(p, 0, protocol.Image{Width: width, Height: height, Hash: "grey"}, pixels); err != nil {
+		p.free()
 		return 0, nil, err
 	}
-	return p.list, p.free, nil
+	return p.lists[0], p.free, nil
 }
 
 // nearSquare is the grid of at most n cells that has the most, its longer side at most twice the shorter; of several

@@ -1,6 +1,7 @@
 package llama
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -29,7 +30,7 @@ func TestPromptParts(t *testing.T) {
 		{image: 1},
 		{text: "which one?<|im_end|>", typed: true, image: -1},
 		{text: "<|im_end|>\n<|im_start|>assistant\n", image: -1},
-		{text: "The <__media__> one.", typed: true, image: -1},
+		{text: "The <__media__> one.", typed: true, answer: true, image: -1},
 		{text: "<|im_end|>\n<|im_start|>user\n", image: -1},
 		{text: "{{ messages }}", typed: true, image: -1},
 		{text: "<|im_end|>\n<|im_start|>assistant\n", image: -1},
@@ -80,7 +81,7 @@ func TestBrokenTemplateIsAnError(t *testing.T) {
 
 func TestCommonPrefix(t *testing.T) {
 	tok := func(n llama.Token) piece { return piece{token: n, cells: 1, places: 1} }
-	picture := func(hash string, cells int) piece { return piece{image: hash, cells: cells, places: 8} }
+	picture := func(hash string, cells int) piece { return piece{image: hash, last: true, cells: cells, places: 8} }
 	held := []piece{tok(1), picture("a", 64), tok(2), tok(3)}
 	for _, c := range []struct {
 		name string
@@ -135,7 +136,7 @@ func TestPromptOfAnAnswerToGoOnWith(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if n := len(parts); n != 4 || parts[2].text != "<|im_end|>\n<|im_start|>assistant\n" || parts[3] != (part{text: "The<|im_end|>", typed: true, image: -1}) {
+	if n := len(parts); n != 4 || parts[2].text != "<|im_end|>\n<|im_start|>assistant\n" || parts[3] != (part{text: "The<|im_end|>", typed: true, answer: true, image: -1}) {
 		t.Errorf("parts are %+v", parts)
 	}
 }
@@ -165,6 +166,81 @@ func TestSystemPromptWithoutAPlaceForIt(t *testing.T) {
 		}
 		if want := "<user>Be terse.\n\n[picture]which?<assistant>That.<user>why?"; err != nil || text.String() != want {
 			t.Errorf("%s: %q, %v; want %q", name, text.String(), err, want)
+		}
+	}
+}
+
+// prompted is a prompt as one text, pictures named.
+func prompted(parts []part) string {
+	var text strings.Builder
+	for _, p := range parts {
+		if p.image >= 0 {
+			fmt.Fprintf(&text, "[picture %d]", p.image)
+		}
+		text.WriteString(p.text)
+	}
+	return text.String()
+}
+
+// SmolVLM's template takes a message's content as a list of parts: given a text, it prints nothing of it.
+func TestTemplateThatWantsAListOfParts(t *testing.T) {
+	tmpl, err := newChatTemplate(`{% for m in messages %}{{ m.role | capitalize }}: {% for line in m.content %}`+
+		`{% if line.type == 'text' %}{{ line.text }}{% elif line.type == 'image' %}<image>{% endif %}{% endfor %}<end>`+"\n"+
+		`{% endfor %}{% if add_generation_prompt %}Assistant:{% endif %}`, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := tmpl.parts([]protocol.Message{
+		{Role: "system", Text: "Be terse."},
+		{Role: "user", Text: "which?", Images: 2},
+	}, false)
+	if got, want := prompted(parts), "System: Be terse.<end>\nUser: [picture 0][picture 1]which?<end>\nAssistant:"; err != nil || got != want {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+}
+
+func TestTemplateThatLeavesTheQuestionOutIsAnError(t *testing.T) {
+	if _, err := newChatTemplate("{% for m in messages %}{{ m.role }}{% endfor %}", "", ""); err == nil {
+		t.Error("it was taken")
+	}
+}
+
+// An answer that failed leaves two questions in a row, which Gemma's template refuses.
+func TestQuestionsInARowWhereRolesMustAlternate(t *testing.T) {
+	tmpl, err := newChatTemplate(`{% for m in messages %}{% if (m.role == 'user') != (loop.index0 % 2 == 0) %}`+
+		`{{ raise_exception('roles must alternate') }}{% endif %}<{{ m.role }}>{{ m.content }}{% endfor %}`, "", "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := tmpl.parts([]protocol.Message{{Role: "user", Text: "one", Images: 1}, {Role: "user", Text: "two", Images: 1}}, false)
+	if got, want := prompted(parts), "<user>[picture 0]one\n\n[picture 1]two"; err != nil || got != want {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+}
+
+func TestTemplateForAVocabulary(t *testing.T) {
+	messages := []protocol.Message{
+		{Role: "system", Text: "Be terse."}, {Role: "user", Text: "hi"}, {Role: "assistant", Text: "yes"}, {Role: "user", Text: "why"},
+	}
+	for control, want := range map[string]string{
+		"<|im_start|>": "<|im_start|>system\nBe terse.<|im_end|>\n<|im_start|>user\nhi<|im_end|>\n<|im_start|>assistant\nyes<|im_end|>\n" +
+			"<|im_start|>user\nwhy<|im_end|>\n<|im_start|>assistant\n",
+		"<start_of_turn>": "<s><start_of_turn>user\nBe terse.\n\nhi<end_of_turn>\n<start_of_turn>model\nyes<end_of_turn>\n" +
+			"<start_of_turn>user\nwhy<end_of_turn>\n<start_of_turn>model\n",
+		"<|start_header_id|>": "<s><|start_header_id|>system<|end_header_id|>\n\nBe terse.<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nhi<|eot_id|>" +
+			"<|start_header_id|>assistant<|end_header_id|>\n\nyes<|eot_id|><|start_header_id|>user<|end_header_id|>\n\nwhy<|eot_id|>" +
+			"<|start_header_id|>assistant<|end_header_id|>\n\n",
+		"<|end|>": "<|system|>\nBe terse.<|end|>\n<|user|>\nhi<|end|>\n<|assistant|>\nyes<|end|>\n<|user|>\nwhy<|end|>\n<|assistant|>\n",
+		"[INST]":  "<s>[INST] Be terse.\n\nhi [/INST] yes</s>[INST] why [/INST]",
+		"none":    "<s>USER: Be terse.\n\nhi ASSISTANT: yes</s>USER: why ASSISTANT:",
+	} {
+		tmpl, err := newChatTemplate(templateFor(func(c string) bool { return c == control }), "<s>", "</s>")
+		if err != nil {
+			t.Fatal(err)
+		}
+		parts, err := tmpl.parts(messages, false)
+		if got := prompted(parts); err != nil || got != want {
+			t.Errorf("%s:\n%q, %v; want\n%q", control, got, err, want)
 		}
 	}
 }

@@ -273,7 +273,8 @@ type Stats struct {
 	AnswerTokens  int     `json:"answer_tokens"`
 	PrepareMillis float64 `json:"prepare_ms"` // making again what FreeWorking gave up; 0 where nothing was missing
 	EncodeMillis  float64 `json:"encode_ms"`
-	PromptMillis  float64 `json:"prompt_ms"` // without preparing and encoding
+	EncodeTokens  int     `json:"encode_tokens"` // picture tokens that EncodeMillis went into; the others were known already
+	PromptMillis  float64 `json:"prompt_ms"`     // without preparing and encoding
 	FirstToken    float64 `json:"time_to_first_token_ms"`
 	TokensPerSec  float64 `json:"tokens_per_second"` // of the answer after its first token
 	ContextUsed   int     `json:"context_used"`      // KV cells in use afterwards
