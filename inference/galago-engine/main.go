@@ -40,7 +40,7 @@ var version = "development"
 const usage = `Galago's engine: ask a vision-language model about pictures, on this machine.
 
   galago-engine ask [--image FILE]... [--model GGUF --mmproj GGUF] QUESTION
-  galago-engine doctor [--json]
+  galago-engine doctor [--json] [--test]
   galago-engine plan [--model GGUF --mmproj GGUF] [--vram SIZE] [--picture WxH]...
   galago-engine eval [--set FOLDER]
   galago-engine version
@@ -63,7 +63,7 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	case "ask":
 		return ask(args[1:], out, errOut)
 	case "doctor":
-		return doctor(args[1:], out, errOut)
+		return doctorCommand(args[1:], out, errOut)
 	case "plan":
 		return planCommand(args[1:], out, errOut)
 	case "eval":

@@ -1,0 +1,335 @@
+package doctor
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"galago/inference"
+	"galago/inference/engines"
+	"galago/inference/protocol"
+)
+
+// started is what a worker said, and what the system says of it.
+type started struct {
+	hello     protocol.Hello
+	err       error    // why none can be started
+	libraries []string // paths of the shared libraries that it had loaded; nil: not known
+}
+
+// errNotStarted stands until a worker was started.
+var errNotStarted = errors.New("no worker was started")
+
+// engines looks at llama.cpp's libraries, at the CUDA engine, and starts a worker with them.
+func (x *exam) engines(ctx context.Context) {
+	x.engine.err = errNotStarted
+	x.libraries()
+	current, any := engines.Current()
+	x.veil.own(current.Dir, "<CUDA engine>")
+	if any {
+		x.withEngine = []string{protocol.CUDAEnv + "=" + current.Dir}
+	}
+	x.engine = greet(ctx, x.o.Engine, append(x.allCards(), x.withEngine...), x.o.limits.greet)
+	if x.engine.err != nil && any && ctx.Err() == nil { // perhaps it is the CUDA engine that breaks it
+		if plain := greet(ctx, x.o.Engine, x.allCards(), x.o.limits.greet); plain.err == nil {
+			x.missing("CUDA engine", "The engine does not start with the CUDA engine in "+current.Dir+": "+sentence(x.engine.err.Error())+
+				" Without it answers come from the CPU.", "Remove the CUDA engine and install it again, on Galago's page of models.")
+			x.engine, x.withEngine, any = plain, nil, false
+		}
+	}
+	if x.engine.err != nil {
+		x.notStarted()
+		return
+	}
+	x.started()
+	x.gpu(current, any)
+}
+
+// allCards shows a worker all cards that the driver names, since Galago chooses among them itself.
+func (x *exam) allCards() []string {
+	var ids []string
+	for _, c := range x.cards.driver.Cards {
+		if c.UUID != "" {
+			ids = append(ids, c.UUID)
+		}
+	}
+	if len(ids) == 0 {
+		return nil
+	}
+	return []string{"CUDA_VISIBLE_DEVICES=" + strings.Join(ids, ",")}
+}
+
+// libraries lists what lies in the folder of llama.cpp's libraries.
+func (x *exam) libraries() {
+	const what = "llama.cpp libraries"
+	dir := x.o.Libraries
+	if absent := missingLibraries(dir); len(absent) > 0 {
+		x.blocked(what, "In "+dir+" these are missing: "+strings.Join(absent, ", ")+". Nothing can be answered without them.",
+			"Install Galago again. In a source tree: make build.")
+		return
+	}
+	x.ok(what, x.o.Llama+" in "+dir)
+}
+
+func missingLibraries(dir string) []string {
+	names := []string{"libggml-base.so", "libggml.so", "libllama.so", "libmtmd.so"}
+	cpu := "libggml-cpu*.so"
+	if runtime.GOOS == "windows" {
+		names, cpu = []string{"ggml-base.dll", "ggml.dll", "llama.dll", "mtmd.dll"}, "ggml-cpu*.dll"
+	}
+	var missing []string
+	for _, name := range names {
+		if _, err := os.Stat(filepath.Join(dir, name)); err != nil {
+			missing = append(missing, name)
+		}
+	}
+	if found, _ := filepath.Glob(filepath.Join(dir, cpu)); len(found) == 0 {
+		missing = append(missing, strings.Replace(cpu, "*", "-*", 1))
+	}
+	return missing
+}
+
+// notStarted explains why there is no worker.
+func (x *exam) notStarted() {
+	err := x.engine.err
+	cure := "Install Galago again, so that program and libraries come from one package."
+	said := strings.ToLower(err.Error())
+	switch {
+	case errors.Is(err, errSilent):
+		cure = "End other programs that use the graphics card, or restart the machine: most often it is the card's driver that hangs."
+	case strings.Contains(said, "operation not permitted"):
+		cure = "The disk that Galago lies on forbids running programs (noexec). Install it elsewhere."
+	case strings.Contains(said, "permission denied"):
+		cure = "Make the program galago-engine executable (chmod +x), or install Galago again."
+	case strings.Contains(said, "cannot allocate memory"), strings.Contains(said, "failed to map segment"), strings.Contains(said, "out of memory"):
+		cure = "There is too little memory for it: close other programs, or lift the limit that is set for Galago (ulimit -v, a container's limit)."
+	}
+	x.blocked("engine", "The worker does not start: "+sentence(err.Error()), cure)
+}
+
+// sentence ends s with a full stop.
+func sentence(s string) string {
+	s = strings.TrimRight(strings.TrimSpace(s), ".:")
+	return s + "."
+}
+
+// started says what the worker is.
+func (x *exam) started() {
+	hello := x.engine.hello
+	x.ok("engine", fmt.Sprintf("version %s, llama.cpp %s, protocol %d (this program: %d)",
+		orUnknown(hello.Engine), hello.Llama, hello.Version, protocol.Version))
+	features := compact(hello.System)
+	if v := x.engine.variant(); v != "" {
+		features = "ggml's variant " + v + ": " + features
+	}
+	x.ok("CPU features in use", features)
+	var devices []string
+	for _, d := range hello.Devices {
+		devices = append(devices, fmt.Sprintf("%s (%s, %s): %s", d.Name, d.Type, d.Backend, strings.TrimSpace(d.Description)))
+	}
+	x.ok("devices that ggml sees", strings.Join(devices, "; "))
+	if strange := x.engine.strange(x.o.Libraries); len(strange) > 0 {
+		x.warn("loaded libraries", strings.Join(strange, ", "), "These were loaded from another folder than Galago's, and may not fit it.",
+			"Start Galago without LD_LIBRARY_PATH and LD_PRELOAD.")
+	}
+	if x.engine.loaded("valgrind") {
+		x.warn("emulation", "valgrind", "The engine runs in valgrind, which makes it many times slower.", "Run it without.")
+	}
+}
+
+// compact shortens llama.cpp's list of features, such as "CPU : SSE3 = 1 | AVX = 1 | ", to the names of those in use.
+func compact(system string) string {
+	var names []string
+	for part := range strings.SplitSeq(system, "|") {
+		if _, after, ok := strings.Cut(part, " : "); ok {
+			part = after
+		}
+		name, value, ok := strings.Cut(strings.TrimSpace(part), " = ")
+		switch {
+		case !ok || value == "0" || name == "":
+		case value == "1":
+			names = append(names, name)
+		default:
+			names = append(names, name+" = "+value)
+		}
+	}
+	if names == nil {
+		return system
+	}
+	return strings.Join(names, ", ")
+}
+
+// variant is the one of ggml's CPU libraries that was loaded, such as icelake; empty: not known.
+func (s started) variant() string {
+	for _, path := range s.libraries {
+		if _, name, ok := strings.Cut(filepath.Base(path), "ggml-cpu-"); ok {
+			name, _, _ = strings.Cut(name, ".")
+			return name
+		}
+	}
+	return ""
+}
+
+// loaded reports whether a library with that in its name was loaded.
+func (s started) loaded(name string) bool {
+	return slices.ContainsFunc(s.libraries, func(path string) bool { return strings.Contains(filepath.Base(path), name) })
+}
+
+// strange are llama.cpp's libraries that came from elsewhere.
+func (s started) strange(dir string) []string {
+	var list []string
+	for _, path := range s.libraries {
+		base := filepath.Base(path)
+		ours := strings.HasPrefix(base, "libllama") || strings.HasPrefix(base, "libmtmd") ||
+			strings.HasPrefix(base, "libggml") && !strings.Contains(base, "cuda")
+		if ours && filepath.Dir(path) != realPath(dir) {
+			list = append(list, base)
+		}
+	}
+	return list
+}
+
+// mapped lists the shared libraries that a process has loaded.
+func mapped(maps string) []string {
+	var list []string
+	for line := range strings.Lines(maps) {
+		i := strings.IndexByte(line, '/')
+		if i < 0 {
+			continue
+		}
+		if path := strings.TrimSpace(line[i:]); strings.Contains(filepath.Base(path), ".so") && !slices.Contains(list, path) {
+			list = append(list, path)
+		}
+	}
+	return list
+}
+
+// errSilent is a worker that says nothing.
+var errSilent = errors.New("silent")
+
+// silence is how a hanging worker reads.
+type silence struct{ limit time.Duration }
+
+func (s silence) Error() string {
+	return fmt.Sprintf("it said nothing for %.0f s and was ended", s.limit.Seconds())
+}
+func (silence) Is(target error) bool { return target == errSilent }
+
+// greet starts a worker, takes its first words and ends it.
+func greet(ctx context.Context, program string, env []string, limit time.Duration) started {
+	limited, cancel := context.WithTimeoutCause(ctx, limit, silence{limit})
+	defer cancel()
+	cmd := exec.CommandContext(limited, program, "worker")
+	inference.AsWorker(cmd)
+	cmd.Env = append(cmd.Env, env...)
+	cmd.WaitDelay = time.Second // for what it may have left behind
+	var words tail
+	cmd.Stderr = &words
+	stdin, err1 := cmd.StdinPipe()
+	stdout, err2 := cmd.StdoutPipe()
+	runtime.LockOSThread() // the worker ends with the thread that started it
+	defer runtime.UnlockOSThread()
+	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
+		return started{err: err}
+	}
+	defer stdin.Close()
+	stop := context.AfterFunc(limited, func() { stdout.Close() }) // a stranger may hold the other end
+	defer stop()
+	s := listen(stdout)
+	if s.err == nil {
+		maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", cmd.Process.Pid))
+		s.libraries = mapped(string(maps))
+	}
+	if limited.Err() == nil && s.err != nil { // what it says while it ends by itself
+		stdin.Close()
+		io.Copy(io.Discard, stdout)
+	}
+	_ = cmd.Process.Kill() // it has nothing to lose
+	exit, gone := within(context.Background(), reapWithin, cmd.Wait)
+	if !gone {
+		exit = errors.New("it does not end")
+	}
+	var said *refusal
+	switch {
+	case s.err == nil, errors.As(s.err, &said):
+	case limited.Err() != nil:
+		s.err = context.Cause(limited)
+	default:
+		s.err = fmt.Errorf("%w (%v). %s", s.err, exit, words.last(3))
+	}
+	return s
+}
+
+// reapWithin is how long a killed worker may take to go: it can hang in a driver.
+const reapWithin = 3 * time.Second
+
+// refusal is what a worker says that cannot work.
+type refusal struct{ text string }
+
+func (r *refusal) Error() string { return r.text }
+
+// listen reads a worker's first words.
+func listen(stdout io.Reader) (s started) {
+	f, err := protocol.Read(stdout)
+	switch {
+	case errors.Is(err, protocol.ErrGarbage):
+		s.err = errors.New("something else than Galago's engine answered")
+	case err != nil:
+		s.err = errors.New("it ended before it said who it is")
+	case f.Kind != protocol.KindHello || f.Decode(&s.hello) != nil:
+		s.err = errors.New("its first words make no sense")
+	case s.hello.Version != protocol.Version:
+		s.err = &refusal{fmt.Sprintf("it speaks protocol %d, this program %d", s.hello.Version, protocol.Version)}
+	case s.hello.Llama == "":
+		s.err = refused(stdout)
+	case len(s.hello.Devices) == 0:
+		s.err = &refusal{"it found nothing to compute on, not even the CPU"}
+	}
+	return s
+}
+
+// refused reads why a worker could not load llama.cpp.
+func refused(stdout io.Reader) error {
+	f, err := protocol.Read(stdout)
+	var m protocol.Failed
+	if err != nil || f.Kind != protocol.KindFailed || f.Decode(&m) != nil {
+		return errors.New("it could not load llama.cpp's libraries")
+	}
+	return &refusal{strings.TrimSpace(m.Op + ": " + m.Detail)}
+}
+
+// tail keeps the end of what a worker writes to stderr.
+type tail struct {
+	mu  sync.Mutex // owns buf
+	buf []byte
+}
+
+const tailBytes = 16 << 10
+
+func (t *tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.buf = append(t.buf, p...)
+	if over := len(t.buf) - tailBytes; over > 0 {
+		t.buf = t.buf[over:]
+	}
+	return len(p), nil
+}
+
+// last is the last lines, in one.
+func (t *tail) last(n int) string {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	lines := strings.Split(strings.TrimSpace(string(bytes.ToValidUTF8(t.buf, nil))), "\n")
+	return strings.Join(lines[max(0, len(lines)-n):], " / ")
+}

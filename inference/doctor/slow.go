@@ -1,0 +1,100 @@
+package doctor
+
+import (
+	"fmt"
+	"slices"
+
+	"galago/inference/protocol"
+	"galago/vram"
+)
+
+// slowPicture is how long a picture may take before something is said about it, in milliseconds.
+const slowPicture = 5000
+
+// whySlow adds what the self-test shows of why answers are slow, as far as it can be known. What makes every answer slow
+// (no AVX2, a battery, an emulated processor) has its finding already.
+func (x *exam) whySlow(r *run) {
+	t, st := x.test, r.status
+	onGPU := slices.ContainsFunc(x.engine.hello.Devices, isGPU) && !x.o.CPU
+	weights := uint64(0)
+	for _, m := range st.Memory {
+		if m.Part == protocol.PartWeights && m.Device != "CPU" {
+			weights += m.Bytes
+		}
+	}
+	if t.Judged && !t.Right && t.Failed == "" {
+		x.warn("answer of the test", "wrong", "The built-in model's answer about a picture of ours was wrong: its files are damaged, or this processor or card miscomputes.",
+			"Install Galago again. If the test is right with --cpu, install another driver or CUDA engine.")
+	}
+	for _, line := range st.Reduced {
+		x.warn("settings of the test", "reduced", sentence(line), "Close programs that use the memory.")
+	}
+	if st.Spill != "" {
+		problem, cure := st.Spill, "Close programs that use the card, or choose lighter settings."
+		x.warn("memory of the card", "spilled", problem, cure)
+	}
+	switch {
+	case !onGPU || t.Layers == 0:
+	case t.GPULayers == 0:
+		x.warn("layers", "all on the CPU", "There is a card that ggml sees, but none of the model's layers is on it.", "Close programs that use the card's memory, or choose a smaller model.")
+	case t.GPULayers < t.Layers:
+		x.warn("layers", fmt.Sprintf("%d of %d on the card", t.GPULayers, t.Layers), "The rest is computed on the CPU, which slows every token down.",
+			"Choose a smaller context, a compact KV cache (q8_0) or a smaller model.")
+	}
+	if onGPU && t.GPULayers > 0 && st.Loaded.Vision.Enabled && !t.VisionOnGPU {
+		x.warn("vision tower", "on the CPU", "Pictures are read on the CPU, which takes many times longer.", "Choose a smaller context or a compact KV cache (q8_0), so that it fits on the card.")
+	}
+	if t.GPUBytes > 256<<20 && t.GrownBytes > 0 && t.GrownBytes < t.GPUBytes/2 && st.Spill == "" {
+		x.warn("memory of the card", bytesText(t.GPUBytes)+" by ggml's account",
+			"NVML saw only "+bytesText(t.GrownBytes)+" less free: other programs gave memory back meanwhile, or the driver keeps the rest in the system's memory, which is slow.",
+			"Close programs that use the card, then test again.")
+	}
+	x.busy(r)
+	if t.PictureMs > slowPicture {
+		x.warn("picture", seconds(t.PictureMs)+fmt.Sprintf(" for %d tokens", t.PictureTokens), "Reading the picture took most of the time; the more tokens it has, the longer.",
+			"Choose the detail “low” for pictures, or a smaller range of picture tokens.")
+	}
+	x.belowBandwidth(weights)
+}
+
+// busy tells what the rest of the system did meanwhile.
+func (x *exam) busy(r *run) {
+	a, b := r.before, r.after
+	ran, waited := b.ran-a.ran, b.waited-a.waited
+	if a.known && b.known && waited > ran/3 && waited.Milliseconds() > 100 {
+		x.warn("processors during the test", fmt.Sprintf("computed for %s, waited for %s", seconds(millis(ran)), seconds(millis(waited))),
+			"The engine often had to wait for a free processor, because other programs were computing too. The figures of the test are lower than they could be.",
+			"Wait for the other programs, or end what is not needed, then test again.")
+	}
+	const pages = 4096 // 16 MiB
+	if b.swaps > a.swaps+pages {
+		x.warn("swapping during the test", fmt.Sprintf("%d pages", b.swaps-a.swaps), "The system moved memory to the disk and back meanwhile, which makes everything slow.",
+			"Close programs that use much memory, or choose a smaller model.")
+	}
+	if b.heats > a.heats {
+		x.warn("heat during the test", "yes", "The processor was slowed down because it was too hot.", "Clean the machine's fans and give it air.")
+	}
+}
+
+// worthBandwidth is the least weights for which a card's memory decides the speed: with less, starting the computations
+// takes longer than reading the weights.
+const worthBandwidth = 512 << 20
+
+// belowBandwidth compares the speed with what the card's memory allows: for each token all weights are read once, so no
+// card gives more tokens a second than its bandwidth divided by them. Half of it is usual; a quarter is slow.
+func (x *exam) belowBandwidth(weights uint64) {
+	t := x.test
+	if weights < worthBandwidth || t.GPULayers < t.Layers || t.TokensPerSec <= 0 || !x.hasCard() {
+		return
+	}
+	card := x.cards.driver.Cards[0]
+	most := float64(card.Bandwidth()) / float64(weights)
+	if most == 0 || t.TokensPerSec > most/4 {
+		return
+	}
+	cure := "Test again while nothing else uses the card, with the machine plugged in."
+	if card.Throttled(vram.ThrottlePower) || card.Throttled(vram.ThrottleHeat) {
+		cure = "See to its power and its cooling."
+	}
+	x.warn("speed", rate(t.TokensPerSec)+" tokens a second", fmt.Sprintf("The card's memory would allow about %s. Something slows it down.", rate(most/2)), cure)
+}
