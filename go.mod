@@ -15,6 +15,7 @@ require (
 	github.com/jezek/xgb v1.1.1
 	github.com/jupiterrider/ffi v0.7.0
 	github.com/tetratelabs/wazero v1.9.0
+	github.com/ulikunitz/xz v0.5.15
 	github.com/yuin/goldmark v1.8.7
 	golang.design/x/clipboard v0.7.1
 	golang.org/x/image v0.47.0

@@ -19,6 +19,7 @@ import (
 	_ "galago/app/locale" // before Fyne
 	"galago/assets"
 	"galago/inference"
+	"galago/inference/engines"
 	"galago/inference/vision"
 	"galago/ui"
 	"galago/vram"
@@ -97,9 +98,9 @@ func newProgram(version string, files []string) *program {
 func (p *program) build() {
 	p.app = fyneapp.NewWithID(ID)
 	p.app.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
-	p.service = inference.New(inference.Options{
+	p.service = inference.New(engines.Use(inference.Options{
 		Log: p.log, Device: inference.CardMemory, CalibrationFile: filepath.Join(p.state, "calibration.json"),
-	})
+	}))
 	p.controller = NewController(Params{
 		Do:           p.gate.pass,
 		Client:       p.service,

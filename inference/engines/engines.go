@@ -1,13 +1,26 @@
 // Package engines finds, installs and tries the CUDA backend of llama.cpp, which does not travel with the program. The
 // CPU's libraries lie beside the program and always work; a CUDA engine is a folder with ggml's CUDA backend, of the
 // same version of llama.cpp, and the CUDA runtime, which the worker loads besides.
+//
+// An engine is that one backend and not a whole set of libraries, because then there is one copy of ggml and one of
+// llama.cpp, those that the binding was written for and that the CPU answers with: whatever is wrong with an engine, the
+// CPU goes on. ggml checks the version of its interface when it takes a backend.
+//
+// A worker learns of its engine through its environment; see Use and Environment. Choices are kept in a small file in
+// the data folder, which the window writes and both programs read.
 package engines
 
 import (
-	"context"
-	"errors"
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
 
-	"galago/inference/protocol"
+	"github.com/adrg/xdg"
+
+	"galago/inference"
 )
 
 // Engine is a folder with a CUDA backend.
@@ -16,6 +29,10 @@ type Engine struct {
 	Source Source
 	CUDA   string // version of the CUDA runtime that it was built for, such as "13.1"; empty: not known
 	Llama  string // version of llama.cpp; empty: not known
+
+	Native  []string // compute capabilities that it has machine code for, such as "8.6"; empty: not known
+	PTX     []string // those that it has code for that the driver translates
+	LeftOut bool     // workers died while they loaded it, so it is not used until it is tried again, or another is chosen
 }
 
 // Source is where an engine was found.
@@ -28,54 +45,100 @@ const (
 	Installed Source = "installed" // by Install, into the data folder
 )
 
-// Card is what the choice of an engine depends on.
-type Card struct {
-	Name    string
-	Major   int    // compute capability
-	Minor   int    //
-	Driver  string // version, such as "580.95.05"
-	CUDA    int    // the newest CUDA that the driver runs, as nvmlSystemGetCudaDriverVersion gives it (13010); 0: not known
-	Windows bool
+// about is engine.json in an engine's folder: what the libraries themselves do not say.
+type about struct {
+	ID     string   `json:"id,omitempty"`
+	Llama  string   `json:"llama"`
+	CUDA   string   `json:"cuda"`
+	Native []string `json:"native,omitempty"`
+	PTX    []string `json:"ptx,omitempty"`
 }
 
-// Archive is a file to download, pinned.
-type Archive struct {
-	Name   string `json:"name"`
-	URL    string `json:"url"`
-	Bytes  int64  `json:"bytes"`
-	SHA256 string `json:"sha256"`
+const aboutFile = "engine.json"
+
+// folder is where engines are installed.
+func folder() string { return filepath.Join(xdg.DataHome, "galago", "engines") }
+
+// backendFile is the name of ggml's CUDA backend.
+func backendFile() string {
+	if runtime.GOOS == "windows" {
+		return "ggml-cuda.dll"
+	}
+	return "libggml-cuda.so"
 }
 
-// Build is an engine that can be installed.
-type Build struct {
-	ID       string    `json:"id"`   // such as "cuda13-linux-amd64"
-	CUDA     string    `json:"cuda"` // such as "13.1"
-	Bytes    int64     `json:"unpacked_bytes"`
-	Archives []Archive `json:"archives"`
+// Current is the engine that a worker should use; ok is false where there is none and the CPU answers. An engine of
+// which workers died is none; Find still has it.
+func Current() (e Engine, ok bool) {
+	if list := Find(); len(list) > 0 && !list[0].LeftOut {
+		return list[0], true
+	}
+	return Engine{}, false
 }
 
-// Current is the engine that a worker should use; ok is false where there is none and the CPU answers.
-func Current() (e Engine, ok bool) { return Engine{}, false }
-
-// Find lists every engine there is, the one that counts first.
-func Find() []Engine { return nil }
-
-// For chooses what to install for a card. Its error is a sentence: a driver that is too old, a card that nothing supports,
-// a system for which nothing is built; with the cure.
-func For(c Card) (Build, error) { return Build{}, errors.New("there is no engine to install") }
-
-// Install unpacks downloaded archives into the data folder, tries the result in a throw-away worker, and makes it
-// current; the one before stays until then. progress is told what is done, 0 to 1.
-func Install(ctx context.Context, b Build, archives []string, progress func(what string, done float64)) (Engine, error) {
-	return Engine{}, errors.New("engines cannot be installed")
+// Find lists every engine there is, the one that counts first. An engine of another llama.cpp is not one.
+func Find() []Engine {
+	c := readChoice()
+	var list []Engine
+	add := func(dir string, s Source) {
+		if e, ok := read(dir, s); ok && (e.Llama == "" || e.Llama == manifest().Llama) {
+			e.LeftOut = c.Died.Dir == dir && c.Died.Times >= mostDeaths
+			list = append(list, e)
+		}
+	}
+	for _, dir := range beside() {
+		add(dir, Beside)
+	}
+	if c.Named != "" {
+		add(c.Named, Named)
+	}
+	if c.Installed != "" {
+		add(filepath.Join(folder(), c.Installed), Installed)
+	}
+	return list
 }
 
-// Try starts a worker with an engine, asks it on what it computes, and ends it. Its error says what is missing
-// (a library of the CUDA runtime, a newer driver, a card) and the cure.
-func Try(ctx context.Context, e Engine) (protocol.Hello, error) { return protocol.Hello{}, nil }
+// beside are the folders of the package in which an engine may lie.
+func beside() []string {
+	path, err := inference.EnginePath()
+	if err != nil {
+		return nil
+	}
+	if real, err := filepath.EvalSymlinks(path); err == nil {
+		path = real
+	}
+	lib := filepath.Join(filepath.Dir(path), "lib")
+	return []string{filepath.Join(lib, "cuda"), lib}
+}
 
-// Name makes a folder of the person's count, after it was tried; an empty dir forgets it.
-func Name(ctx context.Context, dir string) (Engine, error) { return Engine{}, nil }
+// read looks what engine is in a folder.
+func read(dir string, s Source) (Engine, bool) {
+	if info, err := os.Stat(filepath.Join(dir, backendFile())); err != nil || !info.Mode().IsRegular() {
+		return Engine{}, false
+	}
+	e := Engine{Dir: dir, Source: s}
+	if data, err := os.ReadFile(filepath.Join(dir, aboutFile)); err == nil {
+		var a about
+		if json.Unmarshal(data, &a) == nil {
+			e.CUDA, e.Llama, e.Native, e.PTX = a.CUDA, a.Llama, a.Native, a.PTX
+		}
+	}
+	if e.Llama == "" {
+		e.Llama = versionOf(dir)
+	}
+	return e, true
+}
 
-// Remove deletes an installed engine; the CPU answers from then on.
-func Remove() error { return nil }
+var llamaLibrary = regexp.MustCompile(`^libllama\.so\.(\d+\.\d+\.\d+)$`)
+
+// versionOf reads llama.cpp's version from the name of the library beside a backend, as builds of llama.cpp have it.
+func versionOf(dir string) string {
+	paths, _ := filepath.Glob(filepath.Join(dir, "libllama.so.*")) // the pattern is well-formed
+	slices.Sort(paths)
+	for _, path := range paths {
+		if m := llamaLibrary.FindStringSubmatch(filepath.Base(path)); m != nil {
+			return "v" + m[1]
+		}
+	}
+	return ""
+}

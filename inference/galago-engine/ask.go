@@ -15,6 +15,7 @@ import (
 
 	"galago/assets"
 	"galago/inference"
+	"galago/inference/engines"
 	"galago/inference/protocol"
 	"galago/inference/vision"
 )
@@ -281,7 +282,7 @@ func ask(args []string, out, errOut io.Writer) int {
 
 // open starts a service and waits until the model can answer.
 func open(ctx context.Context, model inference.Model) (*inference.Service, inference.Status, error) {
-	service := inference.New(inference.Options{Engine: self(), Device: inference.CardMemory})
+	service := inference.New(engines.Use(inference.Options{Engine: self(), Device: inference.CardMemory}))
 	service.Open(model)
 	status, err := inference.WaitReady(ctx, service)
 	if err != nil {
