@@ -230,7 +230,7 @@ func TestDoctorWithACard(t *testing.T) {
 }
 
 func TestDoctorWithADriverThatHangs(t *testing.T) {
-	r, _ := examined(t, exitOK, fakeDriver(t, fakeCard+"hang nvmlInit 600000\n")...)
+	r, _ := examined(t, exitOK, fakeDriver(t, "hang nvmlInit 600000\n"+fakeCard)...)
 	if f := r.found(t, "NVIDIA driver (NVML)"); !strings.Contains(f.Problem, "does not answer") || !strings.Contains(f.Cure, "restart") {
 		t.Errorf("driver: %+v", f)
 	}
@@ -240,7 +240,7 @@ func TestDoctorWithADriverThatHangs(t *testing.T) {
 }
 
 func TestDoctorWithADriverOfTwoVersions(t *testing.T) {
-	r, _ := examined(t, exitOK, fakeDriver(t, fakeCard+"fail nvmlInit 18\n")...)
+	r, _ := examined(t, exitOK, fakeDriver(t, "fail nvmlInit 18\n"+fakeCard)...)
 	if f := r.found(t, "NVIDIA driver (NVML)"); !strings.Contains(f.Problem, "updated while it was running") || !strings.Contains(f.Cure, "Restart the machine") {
 		t.Errorf("driver: %+v", f)
 	}
