@@ -28,7 +28,9 @@ type card struct {
 
 	name, base, size, tune string // general.name, .basename, .size_label, .finetune
 	quant                  string
-	words                  []string // what the file's name says beyond its kind and quantisation, in small letters
+	words, sizes           []string // what the file's name says beyond its kind and quantisation, in small letters; those like 4b
+	line                   string   // the words in one
+	key                    string   // base in small letters, without marks
 	shape                  uint64   // of the tensors: the same for one model in several quantisations
 }
 
@@ -43,7 +45,7 @@ func readCard(path string) (*card, error) {
 
 func newCard(f *gguf.File) *card {
 	info, _ := os.Stat(f.Path) // nil only if it vanished since
-	return &card{
+	c := &card{
 		path: f.Path, info: info, kind: f.Kind(), arch: f.Architecture(), projector: f.Projector(),
 		in: f.InputWidth(), out: f.OutputWidth(), parts: f.Parts(), part: int(min(f.Uint("split.no"), 1<<16)),
 		known: f.Known(), chats: f.Chats(), sees: f.Sees(), tower: f.HoldsTower(), eyes: meantToSee(f),
@@ -51,6 +53,13 @@ func newCard(f *gguf.File) *card {
 		size: clean(f.String("general.size_label")), tune: clean(f.String("general.finetune")),
 		quant: f.Quant(), words: wordsOf(f.Path), shape: shapeOf(f),
 	}
+	c.key, c.line = strings.Join(plain(c.base), ""), strings.Join(c.words, " ")
+	for _, w := range c.words {
+		if sizeWord.MatchString(w) {
+			c.sizes = append(c.sizes, w)
+		}
+	}
+	return c
 }
 
 // model reports whether a card is of a language model's only or first file.

@@ -290,10 +290,11 @@ func (h *hunt) below(source Source, dir string, above []*card, depth int) {
 	var folders []string
 	var models, projectors []*card
 	for _, entry := range h.list(dir) {
+		if h.over() {
+			break // what was read until now counts
+		}
 		path := filepath.Join(dir, entry.Name())
 		switch info, err := os.Stat(path); {
-		case h.over():
-			return
 		case err != nil, strings.HasPrefix(entry.Name(), "."):
 		case info.IsDir():
 			folders = append(folders, path)
@@ -329,7 +330,7 @@ func (h *hunt) read(path string) *card {
 // report tells of a folder's models with their vision files.
 func (h *hunt) report(source Source, models, projectors, above []*card) {
 	for _, m := range models {
-		if h.over() {
+		if h.ctx.Err() != nil {
 			return
 		}
 		mmproj, equals := visionOf(m, projectors, models)

@@ -4,7 +4,7 @@ import (
 	"cmp"
 	"os"
 	"slices"
-	"strings"
+	"sync"
 
 	"galago/inference/gguf"
 )
@@ -64,44 +64,31 @@ func family(arch, projector string) answer {
 
 // related says whether model and projector seem to be of one release, by what they call themselves and by their files' names.
 func related(m, p *card) answer {
-	a, b := squeeze(m.base), squeeze(p.base)
-	if a != "" && a == b {
+	if m.key != "" && m.key == p.key {
 		return yes
 	}
-	named := namesAgree(m.words, p.words)
-	if named == unknown && a != "" && b != "" {
+	named := namesAgree(m, p)
+	if named == unknown && m.key != "" && p.key != "" {
 		return no // both say who they are, and it is not the same
 	}
 	return named
 }
 
-func squeeze(s string) string { return strings.Join(plain(s), "") }
-
 // namesAgree compares the words of two files' names.
-func namesAgree(a, b []string) answer {
-	if len(a) == 0 || len(b) == 0 {
+func namesAgree(a, b *card) answer {
+	if len(a.words) == 0 || len(b.words) == 0 {
 		return unknown
 	}
-	if x, y := sizes(a), sizes(b); len(x) > 0 && len(y) > 0 && shared(x, y) == 0 {
+	if len(a.sizes) > 0 && len(b.sizes) > 0 && shared(a.sizes, b.sizes) == 0 {
 		return no // 2b and 4b
 	}
-	switch n := shared(a, b); {
+	switch n := shared(a.words, b.words); {
 	case n == 0:
 		return no
-	case 5*n >= 3*min(len(a), len(b)): // most of the shorter name
+	case 5*n >= 3*min(len(a.words), len(b.words)): // most of the shorter name
 		return yes
 	}
 	return unknown
-}
-
-func sizes(words []string) []string {
-	var list []string
-	for _, w := range words {
-		if sizeWord.MatchString(w) {
-			list = append(list, w)
-		}
-	}
-	return list
 }
 
 // shared counts the words that both have.
@@ -118,7 +105,7 @@ func shared(a, b []string) int {
 // fits reports whether a projector that lies beside a model belongs to it. alone says that no other language model lies
 // there, so that a file that only calls itself mmproj can only be of this one. What a person chooses by hand is not
 // judged here.
-func fits(m, p *card, alone bool) bool {
+func fits(m, p *card, alone func() bool) bool {
 	if p.kind != gguf.KindMMProj || !p.sees || !m.model() {
 		return false
 	}
@@ -133,13 +120,12 @@ func fits(m, p *card, alone bool) bool {
 	case no:
 		return known && release == yes // a table can be behind the times
 	}
-	return release == yes || release == unknown && known && alone
+	return release == yes || release == unknown && known && alone()
 }
 
 // kin is how near two files' names are: by words, then by how long they begin alike.
 func kin(m, p *card) (words, letters int) {
-	a, b := strings.Join(m.words, " "), strings.Join(p.words, " ")
-	for letters < len(a) && letters < len(b) && a[letters] == b[letters] {
+	for letters < len(m.line) && letters < len(p.line) && m.line[letters] == p.line[letters] {
 		letters++
 	}
 	return shared(m.words, p.words), letters
@@ -156,12 +142,19 @@ func nearer(m, a, b *card) int {
 	return cmp.Or(bw-aw, bl-al)
 }
 
+// aloneAmong asks whether all language models of a list are the same one in other quantisations.
+func (m *card) aloneAmong(list []*card) func() bool {
+	return sync.OnceValue(func() bool {
+		return !slices.ContainsFunc(list, func(o *card) bool {
+			return o.model() && o.path != m.path && (o.arch != m.arch || o.in != m.in || o.shape != m.shape)
+		})
+	})
+}
+
 // visionOf chooses among projectors that lie beside a model. When several fit equally, none is chosen and all of them
 // are returned as equals, in the order of their names. others are the language models that lie there too.
 func visionOf(m *card, projectors, others []*card) (best *card, equals []*card) {
-	alone := !slices.ContainsFunc(others, func(o *card) bool {
-		return o.model() && o.path != m.path && (o.arch != m.arch || o.in != m.in || o.shape != m.shape)
-	})
+	alone := m.aloneAmong(others)
 	var list []*card
 	for _, p := range projectors {
 		if fits(m, p, alone) {
@@ -215,10 +208,7 @@ func finer(a, b *card) *card {
 func modelOf(p *card, models []*card) *card {
 	var best *card
 	for _, m := range models {
-		alone := !slices.ContainsFunc(models, func(o *card) bool {
-			return o.model() && o.path != m.path && (o.arch != m.arch || o.in != m.in || o.shape != m.shape)
-		})
-		if !fits(m, p, alone) || best != nil && !closer(p, m, best) {
+		if !fits(m, p, m.aloneAmong(models)) || best != nil && !closer(p, m, best) {
 			continue
 		}
 		best = m
