@@ -26,6 +26,7 @@
 package download
 
 import (
+	"log/slog"
 	"net/http"
 	"slices"
 	"time"
@@ -85,6 +86,7 @@ type Options struct {
 	Client *http.Client                        // nil: one that honours the proxy variables. Its cookies, time limit and rule for redirects are not used
 	Folder string                              // where unfinished jobs are remembered; empty: nowhere
 	Free   func(folder string) (uint64, error) // bytes free on a folder's disk; nil: asks the system
+	Log    *slog.Logger                        // nil: nowhere
 }
 
 // New begins with the jobs that an earlier program left unfinished, paused. It returns at once; they are read in the

@@ -2,6 +2,7 @@ package download
 
 import (
 	"context"
+	"log/slog"
 	"maps"
 	"slices"
 	"sync"
@@ -16,6 +17,7 @@ type Manager struct {
 	client *client
 	free   func(string) (uint64, error)
 	folder string
+	log    *slog.Logger
 	wake   chan struct{} // something is in commands
 	ended  chan error    // of the run
 	closed chan struct{} // the goroutine has ended
@@ -102,12 +104,15 @@ func (j *job) state() State {
 
 func newManager(o Options) *Manager {
 	m := &Manager{
-		client: newClient(o.Client), free: o.Free, folder: o.Folder,
+		client: newClient(o.Client), free: o.Free, folder: o.Folder, log: o.Log,
 		wake: make(chan struct{}, 1), ended: make(chan error), closed: make(chan struct{}),
 		watchers: map[int]func([]State){},
 	}
 	if m.free == nil {
 		m.free = free
+	}
+	if m.log == nil {
+		m.log = slog.New(slog.DiscardHandler)
 	}
 	go m.loop()
 	return m

@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode"
 
 	"galago/assets/words"
 	"galago/inference/disk"
@@ -114,8 +115,12 @@ func (p *place) note() (note, bool) {
 		return n, false
 	}
 	data, err := p.root.ReadFile(p.name + noteEnd)
-	if err != nil || json.Unmarshal(data, &n) != nil {
+	if err != nil || json.Unmarshal(data, &n) != nil || n.URL == "" {
 		return note{}, false
+	}
+	n.Size, n.Linked, n.SHA256 = max(0, n.Size), digestOf(n.Linked), digestOf(n.SHA256)
+	if strings.ContainsFunc(n.ETag+n.Modified, unicode.IsControl) { // they go into requests
+		n.ETag, n.Modified = "", ""
 	}
 	return n, true
 }
@@ -334,6 +339,7 @@ func (t *part) add(data []byte) error {
 	t.sum.Write(data[:n])
 	t.size += int64(n)
 	t.best = max(t.best, t.size)
+	step("wrote")
 	if err != nil {
 		return diskError(t.path(partEnd), err)
 	}

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -38,8 +37,8 @@ func (m *Manager) load() {
 		err = json.Unmarshal(data, &all)
 	}
 	if err != nil || all.Version != recordVersion {
-		slog.Warn("unfinished downloads are forgotten", "path", path, "version", all.Version, "error", err)
-		putAway(path)
+		m.log.Warn("unfinished downloads are forgotten", "path", path, "version", all.Version, "error", err)
+		m.putAway(path)
 		return
 	}
 	var jobs []*job
@@ -58,7 +57,7 @@ func (m *Manager) load() {
 }
 
 // putAway renames a file to a name that is not used.
-func putAway(path string) {
+func (m *Manager) putAway(path string) {
 	for i := 1; ; i++ {
 		to := path + ".damaged"
 		if i > 1 {
@@ -68,7 +67,7 @@ func putAway(path string) {
 			continue
 		}
 		if err := os.Rename(path, to); err != nil {
-			slog.Warn("it could not be put away", "path", path, "error", err)
+			m.log.Warn("it could not be put away", "path", path, "error", err)
 		}
 		return
 	}
@@ -119,6 +118,6 @@ func (m *Manager) save() {
 		err = disk.Write(filepath.Join(m.folder, recordName), 0o600, data)
 	}
 	if err != nil {
-		slog.Warn("unfinished downloads cannot be remembered", "folder", m.folder, "error", err)
+		m.log.Warn("unfinished downloads cannot be remembered", "folder", m.folder, "error", err)
 	}
 }

@@ -257,6 +257,9 @@ func (r *run) there(ctx context.Context, p *place) (bool, error) {
 		}
 	}
 	r.got(info.Size())
+	if err := p.remove(); err != nil { // what an end in the middle of finish left
+		return true, diskError(p.path(partEnd), err)
+	}
 	return true, r.whole(p, k.digest)
 }
 
