@@ -58,7 +58,6 @@ var uses = []struct {
 	{what: names{colorAccent}, on: names{bg, colorSide, colorSurface, colorTint}, with: names{hover}, least: 4.5},
 	{what: names{colorWarn, colorError}, on: names{bg, colorSide, colorSurface, colorTint, colorAlarm}, least: 4.5},
 	{what: names{colorGood}, on: names{bg, colorSide, colorSurface, colorGoodTint}, with: names{hover}, least: 4.5},
-	{what: names{colorWarn, colorError}, on: names{bg, colorSurface}, with: names{hover}, least: 4.5},
 	{what: names{theme.ColorNameHyperlink}, on: names{bg, colorSurface, colorBubble, colorTint, colorAlarm}, with: names{selected}, least: 4.5},
 	{what: names{colorOn}, on: names{colorAccent}, with: names{hover, pressed}, least: 4.5},
 	{what: names{theme.ColorNameForegroundOnError}, on: names{colorError}, with: names{hover, pressed}, least: 4.5},

@@ -19,6 +19,8 @@ type emptyState struct {
 	hint  *still
 	cards []*sampleCard
 
+	welcome *welcomeCard // above all; hidden but at the first start
+
 	room fyne.Size // of the transcript
 	card fyne.Size
 	need float32 // height
@@ -56,7 +58,7 @@ func (r *emptyRenderer) Destroy()           {}
 func (r *emptyRenderer) MinSize() fyne.Size { return fyne.NewSize(200, r.e.need) }
 
 func (r *emptyRenderer) Objects() []fyne.CanvasObject {
-	o := []fyne.CanvasObject{r.e.title, r.e.text, r.e.hint}
+	o := []fyne.CanvasObject{r.e.welcome, r.e.title, r.e.text, r.e.hint}
 	for _, c := range r.e.cards {
 		o = append(o, c)
 	}
@@ -70,6 +72,10 @@ func (r *emptyRenderer) Layout(s fyne.Size) {
 	th, bh, hh := e.title.heightFor(width), e.text.heightFor(width), e.hint.heightFor(width)
 	y := max((s.Height-e.need)*0.45, 0) + gap2
 	cardWidth, cardHeight := e.card.Width, e.card.Height
+	if h := e.welcome.heightFor(width); h > 0 {
+		place(e.welcome, x, y, width, h)
+		y += h + gap5
+	}
 	place(e.title, x, y, width, th)
 	y += th + gap1
 	place(e.text, x, y, width, bh)
@@ -85,13 +91,17 @@ func (r *emptyRenderer) Layout(s fyne.Size) {
 func (e *emptyState) fit(room fyne.Size) {
 	e.room, e.card = room, fyne.Size{}
 	width := min(columnWidth, room.Width-2*gap5)
+	top := e.welcome.heightFor(width)
+	if top > 0 {
+		top += gap5
+	}
 	if n := float32(len(e.cards)); n > 0 && width > 0 {
 		e.card.Width = min((width-(n-1)*gap4)/n, 230)
 		for _, c := range e.cards {
-			e.card.Height = max(e.card.Height, c.heightFor(e.card.Width, room.Height))
+			e.card.Height = max(e.card.Height, c.heightFor(e.card.Width, room.Height-top))
 		}
 	}
-	e.need = gap2 + e.title.heightFor(width) + gap1 + e.text.heightFor(width) + gap5 + e.card.Height + gap5 + e.hint.heightFor(width) + gap2
+	e.need = top + gap2 + e.title.heightFor(width) + gap1 + e.text.heightFor(width) + gap5 + e.card.Height + gap5 + e.hint.heightFor(width) + gap2
 }
 
 func (r *emptyRenderer) Refresh() {

@@ -94,7 +94,7 @@ func (w *Window) showHelp() {
 	list := newHelpList(shortcuts())
 	inset := float32(0)
 	scroll := newHelpScroll(container.New(insetLayout{&inset}, list))
-	showSheet(w.win.Canvas(), words.T("Keyboard shortcuts"), scroll, func(room fyne.Size) fyne.Size {
+	s := showSheet(w.win.Canvas(), words.T("Keyboard shortcuts"), scroll, func(room fyne.Size) fyne.Size {
 		width := min(list.naturalWidth(), room.Width)
 		inset = 0
 		if list.heightFor(width) > room.Height {
@@ -103,6 +103,12 @@ func (w *Window) showHelp() {
 		}
 		return fyne.NewSize(width, min(list.heightFor(width-inset), room.Height))
 	})
+	if w.act.Diagnose != nil {
+		s.withAction(newButton(quiet, "", words.T("Diagnostics…"), func() {
+			s.hide()
+			w.ShowDiagnosis()
+		}))
+	}
 	w.win.Canvas().Focus(scroll)
 }
 

@@ -43,6 +43,7 @@ func (w *Window) openSettings() {
 		return fyne.NewSize(min(scaled(760), room.Width), min(scaled(560), room.Height))
 	})
 	w.form.resized = w.sheet.Refresh
+	w.form.openModels, w.form.openDiagnosis = w.ShowModels, w.ShowDiagnosis
 	c.Focus(w.form.nav[0])
 }
 
@@ -60,6 +61,8 @@ type settingsForm struct {
 	settings Settings // in force
 	onChange func(Settings)
 	resized  func() // the text has another size
+
+	openModels, openDiagnosis func() // the pages; set by the window
 
 	nav      []*navItem
 	sections []*section
@@ -285,7 +288,18 @@ func (f *settingsForm) answers(s *section) {
 	}, words.T("Seed"), words.T("With the same number and the same settings the same question gets the same answer; empty is random."), "")
 }
 
+// page puts a way to another page into a section.
+func (f *settingsForm) page(s *section, there bool, title, hint, label string, open func()) {
+	b := newButton(secondary, "", label, open)
+	b.onFocus = func() { f.reveal(b) }
+	row := newFormRow(title, hint, b)
+	row.wide, row.width, row.Hidden = true, 1, !there
+	s.rows.add(row)
+}
+
 func (f *settingsForm) memory(s *section) {
+	f.page(s, f.act.hasModels(), words.T("Models"), words.T("Choose a model, download others, and install the engine for the graphics card."),
+		words.T("Models…"), func() { f.openModels() })
 	f.cards = newFormSelect(nil, func(i int) {
 		if info := f.settings.Info; info != nil && i < len(info.Cards) && f.act.GPU != nil {
 			f.act.GPU(info.Cards[i].UUID)
@@ -315,6 +329,8 @@ func (f *settingsForm) memory(s *section) {
 	f.freeRow = newFormRow(words.T("Between answers"), "", f.free)
 	f.freeRow.wide, f.freeRow.width = true, 1
 	s.rows.add(f.freeRow)
+	f.page(s, f.act.Diagnose != nil, words.T("Diagnostics"), words.T("Why it is slow, why the graphics card is not used, and what helps."),
+		words.T("Diagnostics…"), func() { f.openDiagnosis() })
 }
 
 func (f *settingsForm) pictures(s *section) {

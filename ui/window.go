@@ -29,6 +29,7 @@ type Window struct {
 	gauge      *gaugeBar
 	snack      *snackbar
 	sidebar    *sidebar
+	strip      *welcomeStrip // the first start, while a conversation is open
 	models     Models
 	modelsPage *modelsPage // nil: closed
 	diagnosis  Diagnosis
@@ -55,6 +56,11 @@ func newWindow(a fyne.App, act Actions, after clock) *Window {
 	})
 	w.banner = newBannerStrip(act, w.tips, w.relayout)
 	w.transcript = newTranscript(act, w.tips)
+	w.strip = newWelcomeStrip(act)
+	w.transcript.empty.welcome = newWelcomeCard(act, w.openModel)
+	for _, b := range w.transcript.empty.welcome.buttons() {
+		b.onFocus = func() { scrollInto(w.transcript.greet, b, gap4) }
+	}
 	w.queue = newQueueChips(act, w.tips)
 	w.composer = newComposer(act, w.tips, w.choosePictures, w.relayout)
 	w.composer.entry.onPage = w.transcript.page
@@ -68,7 +74,7 @@ func newWindow(a fyne.App, act Actions, after clock) *Window {
 	w.sidebar.onNewChat = w.newChat
 	w.shade = newSideShade(func() { w.setSidebar(false) })
 	w.root = container.New(windowLayout{w},
-		w.transcript, w.header, w.banner, w.queue, w.composer, w.gauge, w.shade, w.sidebar, w.snack, w.tips.layer)
+		w.transcript, w.header, w.banner, w.strip, w.queue, w.composer, w.gauge, w.shade, w.sidebar, w.snack, w.tips.layer)
 	w.win.SetPadded(false)
 	w.win.SetContent(w.root)
 	w.win.Resize(fyne.NewSize(1200, 780))
@@ -290,6 +296,7 @@ func (l windowLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	setVisible(w.banner, b > 0)
 	place(w.banner, left, top, room, b)
 	top += b
+	top += w.strip.fit(left, top, room, len(w.transcript.turns) > 0)
 	place(w.gauge, 0, bottom, size.Width, gaugeHeight())
 	h := w.composer.heightFor(column)
 	bottom -= h + gap3
@@ -371,10 +378,16 @@ func (w *Window) SetComposerText(text string) {
 }
 
 // SetTurns shows a whole conversation, an empty one for a new chat.
-func (w *Window) SetTurns(turns []Turn) { w.transcript.set(turns) }
+func (w *Window) SetTurns(turns []Turn) {
+	w.transcript.set(turns)
+	w.fitWelcome()
+}
 
 // PutTurn adds a turn or replaces the one of the same ID.
-func (w *Window) PutTurn(t Turn) { w.transcript.put(t) }
+func (w *Window) PutTurn(t Turn) {
+	w.transcript.put(t)
+	w.fitWelcome()
+}
 
 // SetQueue shows the waiting questions.
 func (w *Window) SetQueue(turns []Turn) {

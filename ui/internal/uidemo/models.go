@@ -64,5 +64,50 @@ func showModels(w *ui.Window) {
 	}()
 }
 
-func showWelcome(w *ui.Window, scene string)   {}
-func showDiagnosis(w *ui.Window, scene string) {}
+func showWelcome(w *ui.Window, scene string) {
+	w.SetModel(ui.Model{Name: "Galago demo", Detail: "built in", Loading: -1, Vision: true, BuiltIn: true})
+	v := &ui.Welcome{
+		Step: 2, Steps: 3, Title: "Qwen3-VL 4B suits this computer", Text: "It reads documents and screens, finds objects and counts. The download goes on in the background; the built-in model answers meanwhile.",
+		Lines: []string{"NVIDIA GeForce RTX 3050, 5.1 of 5.6 GiB free, driver 580.95", "3.8 GB to download, about 5 minutes at 12 MB/s", "Apache-2.0 licence"},
+		Next:  "Download 3.8 GB", Skip: "Not now", Import: true, Progress: -1,
+	}
+	if scene != "welcome" {
+		v.Step, v.Title, v.Text, v.Next, v.Skip, v.Import = 3, "Downloading Qwen3-VL 4B", "Try the samples meanwhile: the built-in model answers.", "", "Hide", false
+		v.Lines, v.Progress = []string{"1.2 of 3.8 GB · 12.0 MB/s · 4 min left"}, 0.32
+	}
+	if scene == "welcome-chat" {
+		w.SetTurns([]ui.Turn{done})
+	}
+	w.SetWelcome(v)
+}
+
+func showDiagnosis(w *ui.Window, scene string) {
+	d := ui.Diagnosis{
+		Summary: "Galago answers from the processor: the CUDA engine is not installed.", Text: "report",
+		Lines: []ui.DiagnosisLine{
+			{What: "CUDA engine", Problem: "There is no engine for the graphics card, so the processor computes, about twenty times slower.", Cure: "Open Models and install the engine (612 MB)."},
+			{What: "Driver", Found: "535.54", Problem: "The driver is older than CUDA 13 wants. The CUDA 12 engine runs with it.", Cure: "Update the driver when it suits you.", Warning: true},
+			{What: "Graphics card", Found: "NVIDIA GeForce RTX 3050, 5.6 GiB, compute capability 8.6"},
+			{What: "Processor", Found: "8 cores with AVX2 and FMA"},
+			{What: "System memory", Found: "11.2 of 15.5 GiB free"},
+			{What: "Engine", Found: "llama.cpp 0.4.0, ggml CPU (haswell)"},
+			{What: "Model", Found: "Galago demo, Q8_0"},
+			{What: "Disk", Found: "120 GB free"},
+		},
+	}
+	if scene == "diagnosis-busy" {
+		d.Busy = "Shows the picture to the model…"
+	} else {
+		d.Test = []ui.DiagnosisLine{
+			{What: "Load", Found: "0.21 s"}, {What: "Picture", Found: "0.12 s, 64 tokens"}, {What: "First token", Found: "0.35 s"},
+			{What: "Speed", Found: "312 tokens/s"}, {What: "Layers on the card", Found: "0 of 8"}, {What: "Answer", Found: "right"},
+		}
+	}
+	go func() {
+		time.Sleep(time.Second)
+		fyne.Do(func() {
+			w.SetDiagnosis(d)
+			w.ShowDiagnosis()
+		})
+	}()
+}
