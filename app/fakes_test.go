@@ -130,6 +130,7 @@ type fakeClient struct {
 	watch    func(inference.Status)
 	cleared  inference.Cleared
 	clearErr error
+	unloads  int
 	submit   func(inference.Request) // called by Submit; may be nil
 }
 
@@ -163,10 +164,16 @@ func (f *fakeClient) Clear(context.Context, protocol.What) (inference.Cleared, e
 	return f.cleared, f.clearErr
 }
 
-func (f *fakeClient) Unload(context.Context) (inference.Cleared, error) { return f.cleared, f.clearErr }
-func (f *fakeClient) Configure(inference.Policy)                        {}
-func (f *fakeClient) Lift()                                             {}
-func (f *fakeClient) Close()                                            {}
+func (f *fakeClient) Unload(context.Context) (inference.Cleared, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.unloads++
+	return f.cleared, f.clearErr
+}
+
+func (f *fakeClient) Configure(inference.Policy) {}
+func (f *fakeClient) Lift()                      {}
+func (f *fakeClient) Close()                     {}
 
 // bench is a controller between the two.
 type bench struct {

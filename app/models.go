@@ -599,6 +599,7 @@ func (c *Controller) modelActions() ui.ModelActions {
 		ModelsShown: c.ModelsShown,
 
 		UseModel:      c.UseModel,
+		UseVariant:    c.UseVariant,
 		Download:      c.Download,
 		Pause:         c.Pause,
 		Resume:        c.Resume,

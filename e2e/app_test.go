@@ -92,9 +92,9 @@ func start(t *testing.T, o options) *galago {
 	}
 	t.Cleanup(func() { os.RemoveAll(run) })
 	screen.Move(0, 0) // away from what the pointer would light up
-	// The likeliest answer each time; everything else is as on the first start.
+	// The likeliest answer each time, and no welcome; everything else is as on the first start.
 	settings := filepath.Join(home, "config", "galago", "settings.json")
-	if err := errors.Join(os.MkdirAll(filepath.Dir(settings), 0o700), os.WriteFile(settings, []byte(`{"temperature": 0}`), 0o600)); err != nil {
+	if err := errors.Join(os.MkdirAll(filepath.Dir(settings), 0o700), os.WriteFile(settings, []byte(`{"temperature": 0, "welcomed": true}`), 0o600)); err != nil {
 		t.Fatal(err)
 	}
 	env := append(os.Environ(),
