@@ -23,7 +23,7 @@ func checkFiles(m Model) (*plan.Facts, *Error) {
 	var mmproj *gguf.File
 	if m.MMProj != "" {
 		mmproj, err = gguf.Read(m.MMProj)
-		if err == nil && model.Kind() == gguf.KindModel {
+		if err == nil {
 			err = gguf.MatchMMProj(model, mmproj)
 		}
 		if err != nil {

@@ -148,6 +148,12 @@ func TestOthers(t *testing.T) {
 			t.Errorf("%s as the second: %v", why, err)
 		}
 	}
+	if err := os.Remove(second); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := f.Others(); !errors.Is(err, ErrUnreadable) || !strings.Contains(err.Error(), "m-00002-of-00002.gguf is not beside it") {
+		t.Errorf("without the second: %v", err)
+	}
 }
 
 // A file of holes claims a description as long as itself: reading it must not take as long as reading the file.
@@ -160,5 +166,16 @@ func TestEndlessDescription(t *testing.T) {
 	}
 	if _, err := Read(path); !errors.Is(err, ErrDamaged) || !strings.Contains(err.Error(), "description is too long") {
 		t.Errorf("it is read: %v", err)
+	}
+}
+
+// The vision file of a model in several files is compared with the first of them.
+func TestMatchSplitModel(t *testing.T) {
+	first := open(t, "m-00001-of-00002.gguf", model().pair("split.count", typeU16, []byte{2, 0}))
+	if err := MatchMMProj(first, open(t, "mmproj.gguf", projector("qwen3vl_merger", 64, 3))); err != nil {
+		t.Error(err)
+	}
+	if err := MatchMMProj(first, open(t, "mmproj.gguf", projector("qwen3vl_merger", 96, 3))); !errors.Is(err, ErrMismatch) {
+		t.Errorf("another width: %v", err)
 	}
 }

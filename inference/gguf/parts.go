@@ -1,7 +1,9 @@
 package gguf
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -26,6 +28,10 @@ func (f *File) Others() ([]*File, error) {
 				"Choose that one, or give the files the names under which they were published.", f.Parts(), ending(1)))
 		}
 		part, err := Read(begin + ending(n))
+		if errors.Is(err, fs.ErrNotExist) {
+			return nil, newError(ErrUnreadable, filepath.Base(f.Path), words.T("is part %d of the %d files of a model, and %s is not beside it. "+
+				"Put all parts into one folder, or download what is missing.", 1, f.Parts(), filepath.Base(begin+ending(n))))
+		}
 		if err != nil {
 			return nil, err
 		}

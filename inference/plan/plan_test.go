@@ -415,7 +415,7 @@ func TestAModelInTwoFiles(t *testing.T) {
 	dir := t.TempDir()
 	first, second := filepath.Join(dir, "m-00001-of-00002.gguf"), filepath.Join(dir, "m-00002-of-00002.gguf")
 	splitFile(t, first, "token_embd.weight", 0)
-	if _, err := Read(first, ""); !errors.Is(err, gguf.ErrUnreadable) || !strings.Contains(err.Error(), "m-00002-of-00002.gguf is not there") {
+	if _, err := Read(first, ""); !errors.Is(err, gguf.ErrUnreadable) || !strings.Contains(err.Error(), "m-00002-of-00002.gguf is not beside it") {
 		t.Errorf("without the second: %v", err)
 	}
 	splitFile(t, second, "output.weight", 1)
