@@ -154,8 +154,8 @@ func (id *identity) note(h http.Header) {
 	if id.Linked == "" {
 		id.Linked = digestOf(h.Get("X-Linked-Etag"))
 	}
-	if n, err := strconv.ParseInt(h.Get("X-Linked-Size"), 10, 64); err == nil && n > 0 && id.Size == 0 {
-		id.Size = n
+	if id.Size == 0 {
+		id.Size = max(0, number(h.Get("X-Linked-Size")))
 	}
 	if id.Commit == "" {
 		id.Commit = h.Get("X-Repo-Commit")
@@ -208,10 +208,13 @@ func contentRange(h http.Header) (first, last, total int64, ok bool) {
 	return first, last, total, isPair && first >= 0 && last >= first && (total < 0 || last < total)
 }
 
-// number reads digits; -1 for anything else.
+// most is the longest file that is believed, in bytes: sums of lengths stay far from overflowing.
+const most = 1 << 50
+
+// number reads the digits of a length; -1 for anything else.
 func number(s string) int64 {
-	n, err := strconv.ParseInt(strings.TrimSpace(s), 10, 64)
-	if err != nil {
+	n, err := strconv.ParseInt(s, 10, 64)
+	if err != nil || n < 0 || n > most {
 		return -1
 	}
 	return n

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 func write(t *testing.T, path string, data []byte) {
@@ -242,6 +243,82 @@ func TestDiskFillsUp(t *testing.T) {
 			t.Errorf("it went on from %q", got)
 		}
 	})
+}
+
+// Another program takes the room meanwhile.
+func TestRoomGoesMeanwhile(t *testing.T) {
+	in(t, func(w *world) {
+		data := bytesOf(30, checkBytes+2<<20)
+		h := &hub{data: data, etag: `"v1"`}
+		h.before = func(_ int, rw http.ResponseWriter, r *http.Request) bool {
+			if r.Header.Get("Range") == "" {
+				w.setRoom(checkBytes + 3<<20)
+				rw = &tellingWriter{rw, func() { w.setRoom(100) }, 0}
+				http.ServeContent(rw, r, "", time.Time{}, bytes.NewReader(data))
+				return true
+			}
+			return false
+		}
+		w.serve("127.0.0.1:80", h)
+		j := w.job(data)
+		j.Spare = 101
+		w.setRoom(checkBytes + 3<<20)
+		s := w.run(j)
+		w.failed(s, DiskFull)
+		if s.Got != checkBytes {
+			t.Errorf("it stopped at %d", s.Got)
+		}
+		w.setRoom(1 << 40)
+		w.done(w.run(j), data)
+	})
+}
+
+// tellingWriter tells when a mebibyte went through it.
+type tellingWriter struct {
+	http.ResponseWriter
+	tell func()
+	sent int
+}
+
+func (w *tellingWriter) Write(p []byte) (int, error) {
+	if w.sent += len(p); w.sent > 1<<20 {
+		w.tell()
+	}
+	return w.ResponseWriter.Write(p)
+}
+
+// The length came only with the file: it is looked at then.
+func TestRoomWhenTheLengthComesLate(t *testing.T) {
+	in(t, func(w *world) {
+		data := bytesOf(31, 200<<10)
+		h := &hub{data: data}
+		h.before = func(_ int, rw http.ResponseWriter, r *http.Request) bool {
+			if r.Method == http.MethodHead {
+				rw.WriteHeader(http.StatusMethodNotAllowed)
+				return true
+			}
+			return false
+		}
+		w.serve("127.0.0.1:80", h)
+		j := w.job(data)
+		j.Files[0].Bytes = 0
+		w.setRoom(1000)
+		if s := w.run(j); s.Got != 0 {
+			t.Errorf("it took %d", s.Got)
+		} else {
+			w.failed(s, DiskFull)
+		}
+		w.setRoom(1 << 40)
+		w.done(w.run(j), data)
+	})
+}
+
+func TestRoom(t *testing.T) {
+	dir := t.TempDir()
+	n, err := Room(filepath.Join(dir, "not", "there", "yet"))
+	if err != nil || n == 0 {
+		t.Errorf("%d bytes, %v", n, err)
+	}
 }
 
 func TestPathsThatAreRefused(t *testing.T) {

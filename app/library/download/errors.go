@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -83,7 +85,7 @@ func stalled(host string) *Error {
 
 func cut(host string, err error) *Error {
 	return &Error{Kind: Server, try: later, Err: err, text: words.T(
-		"The connection to %s breaks off again and again. What has come is kept: resume later, or with another network.", host)}
+		"The connection to %s broke off. What has come is kept: resume later, or with another network.", host)}
 }
 
 // notReached explains why no answer came.
@@ -99,33 +101,41 @@ func notReached(host string, err error) *Error {
 	case errors.As(err, &op) && op.Op == "proxyconnect", isProxyRefusal(err):
 		return &Error{Kind: Proxy, try: later, Err: err, text: words.T(
 			"The proxy does not let %s through: check the proxy's address (HTTPS_PROXY) and its password, and resume.", host)}
-	case errors.As(err, &cert), errors.As(err, &tlsE):
+	case errors.As(err, &cert), errors.As(err, &tlsE), errors.Is(err, http.ErrSchemeMismatch):
 		return &Error{Kind: Untrusted, Err: err, text: words.T(
 			"The connection to %s cannot be trusted: its certificate is not valid here. Check the clock of this computer, "+
 				"and whether the network wants you to log in or looks into connections; then resume.", host)}
 	case errors.As(err, &dns), noRoute(err), errors.As(err, &op) && op.Op == "dial" && errors.As(err, &lim) && lim.Timeout():
 		return &Error{Kind: Offline, try: later, Err: err, text: words.T(
 			"%s cannot be reached: this computer seems to be offline. What has come is kept: connect, and resume.", host)}
-	case errors.Is(err, syscall.ECONNREFUSED):
+	case isAny(err, append(refusedErrors, syscall.ECONNREFUSED)):
 		return &Error{Kind: Server, try: later, Err: err, text: words.T(
 			"%s does not answer. What has come is kept: resume later.", host)}
 	}
 	return cut(host, err)
 }
 
-// isProxyRefusal tells a proxy's answer to CONNECT, of which net/http gives only the status line.
+// isProxyRefusal tells a proxy's answer to CONNECT, of which net/http gives only the status line's text.
 func isProxyRefusal(err error) bool {
-	return strings.Contains(err.Error(), http.StatusText(http.StatusProxyAuthRequired))
-}
-
-// noRoute says whether the system knows no way to a host.
-func noRoute(err error) bool {
-	for _, e := range append(offlineErrors, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN) {
-		if errors.Is(err, e) {
+	var outer *url.Error
+	if !errors.As(err, &outer) {
+		return false
+	}
+	for code := http.StatusBadRequest; code < 600; code++ {
+		if text := http.StatusText(code); text != "" && text == outer.Err.Error() {
 			return true
 		}
 	}
 	return false
+}
+
+// noRoute says whether the system knows no way to a host.
+func noRoute(err error) bool {
+	return isAny(err, append(offlineErrors, syscall.ENETUNREACH, syscall.EHOSTUNREACH, syscall.ENETDOWN))
+}
+
+func isAny(err error, list []error) bool {
+	return slices.ContainsFunc(list, func(e error) bool { return errors.Is(err, e) })
 }
 
 // longestWait is how long a server's Retry-After is followed.
@@ -194,14 +204,7 @@ func diskError(path string, err error) *Error {
 		"%s cannot be written: %s. Check whether the disk is there and may be written to, and resume.", path, reason(err))}
 }
 
-func isFull(err error) bool {
-	for _, e := range append(fullErrors, syscall.ENOSPC) {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
+func isFull(err error) bool { return isAny(err, append(fullErrors, syscall.ENOSPC)) }
 
 // reason is what the system said, without the paths that are told already.
 func reason(err error) string {

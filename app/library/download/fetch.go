@@ -53,6 +53,12 @@ func (r *run) fetchUntil(ctx context.Context, t *part, dog *time.Timer) error {
 	if err != nil || t.whole() {
 		return err
 	}
+	if k := &r.facts[r.i]; k.size == 0 && t.want > 0 { // only now can be known whether it fits
+		k.size = t.want
+		if err := r.room(); err != nil {
+			return err
+		}
+	}
 	return r.take(ctx, t, a, skip, dog)
 }
 
@@ -121,7 +127,9 @@ func (t *part) rest(a *answer, from int64) error {
 	if t.want > 0 && total < 0 {
 		total = t.want
 	}
-	if !ok || from == 0 || first != from || total <= 0 {
+	a.Size = total
+	changed := marked(a.identity, t.note.identity) && !a.same(t.note.identity)
+	if !ok || from == 0 || first != from || total <= 0 || !changed && t.file.Bytes == 0 && t.want > 0 && total != t.want {
 		t.wrongRanges++
 		return &Error{Kind: Server, try: later, Err: fmt.Errorf("asked for bytes from %d, got %q", from, a.Header.Get("Content-Range")), text: words.T(
 			"%s sends another piece of the file than was asked for. What has come is kept: resume later, or choose another "+
@@ -131,8 +139,7 @@ func (t *part) rest(a *answer, from int64) error {
 	if t.file.Bytes > 0 && total != t.file.Bytes {
 		return otherLength(a.host(), total, t.file.Bytes)
 	}
-	a.Size = total
-	if marked(a.identity, t.note.identity) && !a.same(t.note.identity) || t.want > 0 && total != t.want {
+	if changed {
 		return t.over(a)
 	}
 	t.want = total

@@ -3,6 +3,7 @@ package download
 import (
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 	"testing"
@@ -695,6 +696,64 @@ func TestCertificateThatIsWrong(t *testing.T) {
 		j := w.job(data)
 		j.Files[0].URL = "https://example.com/m.gguf"
 		w.failed(w.run(j), Untrusted)
+	})
+}
+
+// A proxy that refuses is told as such.
+func TestProxyRefuses(t *testing.T) {
+	for _, status := range []int{http.StatusProxyAuthRequired, http.StatusForbidden, http.StatusBadGateway} {
+		in(t, func(w *world) {
+			w.serve("127.0.0.9:3128", http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+				if r.Method != http.MethodConnect || r.Host != "example.com:443" {
+					t.Errorf("the proxy was asked to %s %s", r.Method, r.Host)
+				}
+				rw.WriteHeader(status)
+			}))
+			w.client.Transport.(*http.Transport).Proxy = http.ProxyURL(&url.URL{Scheme: "http", Host: "127.0.0.9:3128"})
+			j := w.job(bytesOf(28, 9))
+			j.Files[0].URL = "https://example.com/m.gguf"
+			w.failed(w.run(j), Proxy)
+		})
+	}
+}
+
+func TestPlainAnswerWhereHTTPSWasAsked(t *testing.T) {
+	in(t, func(w *world) {
+		w.serve("127.0.0.1:80", http.NotFoundHandler())
+		w.hosts["example.com:443"] = w.hosts["127.0.0.1:80"]
+		j := w.job(bytesOf(29, 9))
+		j.Files[0].URL = "https://example.com/m.gguf"
+		w.failed(w.run(j), Untrusted)
+	})
+}
+
+func FuzzContentRange(f *testing.F) {
+	for _, s := range []string{"bytes 0-9/10", "bytes */10", "bytes 5-9/*", "bytes 9-5/10", "bytes 0-99999999999999999999/1"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, value string) {
+		first, last, total, ok := contentRange(http.Header{"Content-Range": {value}})
+		if ok && (first < 0 || last < first || total >= 0 && last >= total || total > most) {
+			t.Errorf("%q is %d to %d of %d", value, first, last, total)
+		}
+	})
+}
+
+// Whatever a file is called, its address stays on the hub, below its repository.
+func FuzzHubURL(f *testing.F) {
+	f.Add("a/b", "main", "m.gguf")
+	f.Add("a/b", "refs/pr/1", "x/ü #?%2e%2e.gguf")
+	f.Add("../b", "..", "/../m")
+	f.Fuzz(func(t *testing.T, repo, revision, file string) {
+		address, err := HubURL("", repo, revision, file)
+		if err != nil {
+			return
+		}
+		u, err := url.Parse(address)
+		if err != nil || u.Host != "huggingface.co" || u.RawQuery != "" || u.Fragment != "" || u.JoinPath().String() != u.String() ||
+			u.Path != "/"+repo+"/resolve/"+revision+"/"+file {
+			t.Errorf("%q, %q, %q became %q, %v", repo, revision, file, address, err)
+		}
 	})
 }
 

@@ -229,6 +229,26 @@ func TestKilledAtAnyByte(t *testing.T) {
 	t.Logf("%d kills, %d bytes served of %d", kills, s.served, len(data))
 }
 
+// The proxy of the environment is asked. It takes a process, because net/http reads the variables once.
+func TestProxyVariables(t *testing.T) {
+	asked := make(chan string, 10)
+	proxy := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked <- r.Method + " " + r.Host
+		w.WriteHeader(http.StatusBadGateway)
+	}))
+	defer proxy.Close()
+	cmd := childOf(t, t.TempDir(), "https://models.example/m.gguf", "", 0)
+	cmd.Env = append(cmd.Env, "NO_PROXY=", "no_proxy=", "HTTPS_PROXY="+proxy.URL, "https_proxy="+proxy.URL)
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-asked; got != "CONNECT models.example:443" {
+		t.Errorf("the proxy was asked to %s", got)
+	}
+	_ = cmd.Process.Kill()
+	_ = cmd.Wait()
+}
+
 func BenchmarkLoopback(b *testing.B) {
 	data := bytesOf(3, 256<<20)
 	server := httptest.NewServer(&hub{data: data})

@@ -211,6 +211,29 @@ func TestOneAfterTheOther(t *testing.T) {
 	})
 }
 
+// What another job wants too is not deleted.
+func TestCancelOfASharedFile(t *testing.T) {
+	in(t, func(w *world) {
+		data := bytesOf(9, 4<<20)
+		h := &hub{data: data, etag: `"v1"`}
+		slow(h, 1_000_000)
+		w.serve("127.0.0.1:80", h)
+		other := w.job(data)
+		other.ID = "other"
+		w.m.Start(w.job(data))
+		w.m.Start(other)
+		w.until("under way", func(s State) bool { return s.ID == "one" && s.Got > 2<<20 })
+		w.m.Cancel("one")
+		if s := w.rest("other"); s.Phase != Done {
+			t.Errorf("it ended as %+v", s)
+		}
+		w.holds("m.gguf", data)
+		if over := h.bytes() - len(data); over > 200_000 {
+			t.Errorf("%d bytes were served twice", over)
+		}
+	})
+}
+
 // A failure keeps no other job from its turn.
 func TestFailureLetsOthersOn(t *testing.T) {
 	in(t, func(w *world) {

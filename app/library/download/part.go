@@ -118,7 +118,7 @@ func (p *place) note() (note, bool) {
 	if err != nil || json.Unmarshal(data, &n) != nil || n.URL == "" {
 		return note{}, false
 	}
-	n.Size, n.Linked, n.SHA256 = max(0, n.Size), digestOf(n.Linked), digestOf(n.SHA256)
+	n.Size, n.Linked, n.SHA256 = min(most, max(0, n.Size)), digestOf(n.Linked), digestOf(n.SHA256)
 	if strings.ContainsFunc(n.ETag+n.Modified, unicode.IsControl) { // they go into requests
 		n.ETag, n.Modified = "", ""
 	}

@@ -105,7 +105,7 @@ func (j *Job) check() error {
 	for i, f := range j.Files {
 		same := func(other File) bool { return strings.EqualFold(other.Path, f.Path) } // many disks ignore case
 		digest := f.SHA256 == "" || digestOf(f.SHA256) != ""
-		if !cleanPath(f.Path) || !j.holds(f.Path) || slices.ContainsFunc(j.Files[:i], same) || f.Bytes < 0 || !digest {
+		if !cleanPath(f.Path) || !j.holds(f.Path) || slices.ContainsFunc(j.Files[:i], same) || f.Bytes < 0 || f.Bytes > most || !digest {
 			return invalid(words.T("%q is not a path that can be written to.", f.Path))
 		}
 	}
@@ -203,7 +203,7 @@ func (r *run) ask(ctx context.Context, f File, k *fact) error {
 				return err
 			}
 			if a.Size == 0 {
-				a.Size = max(0, a.ContentLength)
+				a.Size = min(most, max(0, a.ContentLength))
 			}
 		}
 		if k.size == 0 {

@@ -11,8 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// What the system says apart from the errors that every system has.
 var (
 	offlineErrors []error
+	refusedErrors []error
 	fullErrors    = []error{unix.EDQUOT}
 )
 

@@ -10,7 +10,10 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+// What the system says apart from the errors that every system has. Go's own names for those of the network stand for
+// other numbers here.
 var (
+	refusedErrors = []error{windows.WSAECONNREFUSED}
 	offlineErrors = []error{windows.WSAENETUNREACH, windows.WSAEHOSTUNREACH, windows.WSAENETDOWN}
 	fullErrors    = []error{windows.ERROR_DISK_FULL, windows.ERROR_HANDLE_DISK_FULL}
 )
