@@ -90,7 +90,9 @@ func greet(ctx context.Context, dir string) (protocol.Hello, error) {
 	}
 	runtime.LockOSThread() // the worker ends with the thread that started it
 	defer runtime.UnlockOSThread()
-	if err := cmd.Start(); err != nil {
+	if err := cmd.Start(); err != nil && ctx.Err() != nil {
+		return protocol.Hello{}, ctx.Err()
+	} else if err != nil {
 		return protocol.Hello{}, errors.New(words.T("Galago's engine does not start: %s. Install Galago again.", err))
 	}
 	hello, err := firstFrame(stdout)
