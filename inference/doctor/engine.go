@@ -104,6 +104,10 @@ func (x *exam) notStarted() {
 	err := x.engine.err
 	cure := "Install Galago again, so that program and libraries come from one package."
 	said := strings.ToLower(err.Error())
+	if len(missingLibraries(x.o.Libraries)) > 0 {
+		x.blocked("engine", "The worker does not start: llama.cpp's libraries are missing.", cure)
+		return
+	}
 	switch {
 	case errors.Is(err, errSilent):
 		cure = "End other programs that use the graphics card, or restart the machine: most often it is the card's driver that hangs."
@@ -111,7 +115,7 @@ func (x *exam) notStarted() {
 		cure = "The disk that Galago lies on forbids running programs (noexec). Install it elsewhere."
 	case strings.Contains(said, "permission denied"):
 		cure = "Make the program galago-engine executable (chmod +x), or install Galago again."
-	case strings.Contains(said, "cannot allocate memory"), strings.Contains(said, "failed to map segment"), strings.Contains(said, "out of memory"):
+	case strings.Contains(said, "cannot allocate memory"), strings.Contains(said, "failed to map segment"), strings.Contains(said, "out of memory"), addressLimit() > 0:
 		cure = "There is too little memory for it: close other programs, or lift the limit that is set for Galago (ulimit -v, a container's limit)."
 	}
 	x.blocked("engine", "The worker does not start: "+sentence(err.Error()), cure)
@@ -214,8 +218,10 @@ func mapped(maps string) []string {
 	return list
 }
 
-// errSilent is a worker that says nothing.
-var errSilent = errors.New("silent")
+var (
+	errSilent = errors.New("silent") // a worker that says nothing
+	errEnded  = errors.New("it ended before it said that it can work")
+)
 
 // silence is how a hanging worker reads.
 type silence struct{ limit time.Duration }
@@ -250,14 +256,13 @@ func greet(ctx context.Context, program string, env []string, limit time.Duratio
 		maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", cmd.Process.Pid))
 		s.libraries = mapped(string(maps))
 	}
-	if limited.Err() == nil && s.err != nil { // what it says while it ends by itself
-		stdin.Close()
-		io.Copy(io.Discard, stdout)
+	if !errors.Is(s.err, errEnded) { // else it tells how it ended
+		killGroup(cmd.Process) // it has nothing to lose
 	}
-	_ = cmd.Process.Kill() // it has nothing to lose
 	exit, gone := within(context.Background(), reapWithin, cmd.Wait)
 	if !gone {
 		exit = errors.New("it does not end")
+		killGroup(cmd.Process)
 	}
 	var said *refusal
 	switch {
@@ -265,7 +270,7 @@ func greet(ctx context.Context, program string, env []string, limit time.Duratio
 	case limited.Err() != nil:
 		s.err = context.Cause(limited)
 	default:
-		s.err = fmt.Errorf("%w (%v). %s", s.err, exit, words.last(3))
+		s.err = fmt.Errorf("%w (%v). %s", s.err, exit, words.telling())
 	}
 	return s
 }
@@ -283,11 +288,11 @@ func listen(stdout io.Reader) (s started) {
 	f, err := protocol.Read(stdout)
 	switch {
 	case errors.Is(err, protocol.ErrGarbage):
-		s.err = errors.New("something else than Galago's engine answered")
+		s.err = &refusal{"something else than Galago's engine answered"}
 	case err != nil:
-		s.err = errors.New("it ended before it said who it is")
+		s.err = errEnded
 	case f.Kind != protocol.KindHello || f.Decode(&s.hello) != nil:
-		s.err = errors.New("its first words make no sense")
+		s.err = &refusal{"its first words make no sense"}
 	case s.hello.Version != protocol.Version:
 		s.err = &refusal{fmt.Sprintf("it speaks protocol %d, this program %d", s.hello.Version, protocol.Version)}
 	case s.hello.Llama == "":
@@ -303,7 +308,7 @@ func refused(stdout io.Reader) error {
 	f, err := protocol.Read(stdout)
 	var m protocol.Failed
 	if err != nil || f.Kind != protocol.KindFailed || f.Decode(&m) != nil {
-		return errors.New("it could not load llama.cpp's libraries")
+		return errEnded
 	}
 	return &refusal{strings.TrimSpace(m.Op + ": " + m.Detail)}
 }
@@ -326,10 +331,16 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// last is the last lines, in one.
-func (t *tail) last(n int) string {
+// telling is the end of it, in one line; of a crash of Go only its reason, without the list of calls.
+func (t *tail) telling() string {
+	const most = 3
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	lines := strings.Split(strings.TrimSpace(string(bytes.ToValidUTF8(t.buf, nil))), "\n")
-	return strings.Join(lines[max(0, len(lines)-n):], " / ")
+	for _, line := range lines {
+		if strings.HasPrefix(line, "fatal error: ") || strings.HasPrefix(line, "panic: ") {
+			return line
+		}
+	}
+	return strings.Join(lines[max(0, len(lines)-most):], " / ")
 }

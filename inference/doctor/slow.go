@@ -61,8 +61,12 @@ func (x *exam) whySlow(r *run) {
 func (x *exam) busy(r *run) {
 	a, b := r.before, r.after
 	ran, waited := b.ran-a.ran, b.waited-a.waited
+	if c, load := x.host.cpu(), x.host.load(); !b.known && busyLoad(load, c.threads) {
+		x.warn("processors during the test", fmt.Sprintf("load %.1f", load), "Other programs keep the processors busy. The figures of the test are lower than they could be.",
+			"Wait for them, or end what is not needed, then test again.")
+	}
 	if a.known && b.known && waited > ran/3 && waited.Milliseconds() > 100 {
-		x.warn("processors during the test", fmt.Sprintf("computed for %s, waited for %s", seconds(millis(ran)), seconds(millis(waited))),
+		x.warn("processors during the test", fmt.Sprintf("the engine's threads computed for %s and waited for %s", seconds(millis(ran)), seconds(millis(waited))),
 			"The engine often had to wait for a free processor, because other programs were computing too. The figures of the test are lower than they could be.",
 			"Wait for the other programs, or end what is not needed, then test again.")
 	}

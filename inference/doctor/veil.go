@@ -69,7 +69,9 @@ func newVeil(o Options) *veil {
 	}
 	longestFirst(v.names)
 	v.own(programFolder(), "<program>")
-	v.own(o.Libraries, "<libraries>")
+	if filepath.Dir(filepath.Clean(o.Libraries)) != programFolder() {
+		v.own(o.Libraries, "<libraries>")
+	}
 	v.own(filepath.Dir(o.Engine), "<engine>")
 	for label, dir := range map[string]string{
 		"<data>": xdg.DataHome, "<state>": xdg.StateHome, "<settings>": xdg.ConfigHome, "<cache>": xdg.CacheHome,

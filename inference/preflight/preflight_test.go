@@ -1,0 +1,72 @@
+package preflight
+
+import (
+	"encoding/json"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// A package that the binding does not need may be initialised after it, and this one then too.
+func TestImportsNothingThatTheBindingDoesNotImport(t *testing.T) {
+	if got := deps(t, ".", "-f", `{{join .Imports " "}}`); !slices.Equal(got, []string{"os"}) {
+		t.Errorf("it imports %q", got)
+	}
+	binding := deps(t, "github.com/jupiterrider/ffi", "-deps")
+	if len(binding) < 10 {
+		t.Fatalf("the binding needs only %q", binding)
+	}
+	for _, p := range deps(t, ".", "-deps") {
+		if !slices.Contains(binding, p) && p != "galago/inference/preflight" {
+			t.Errorf("it needs %s, and the binding does not", p)
+		}
+	}
+}
+
+func deps(t *testing.T, of string, flags ...string) []string {
+	t.Helper()
+	out, err := exec.Command("go", append(append([]string{"list"}, flags...), of)...).Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return strings.Fields(string(out))
+}
+
+func TestReports(t *testing.T) {
+	var r struct{ Text, Summary string }
+	if err := json.Unmarshal([]byte(Report(true)), &r); err != nil {
+		t.Fatalf("%v in %s", err, Report(true))
+	}
+	if r.Text != Report(false) || !strings.HasSuffix(r.Text, r.Summary+"\n") {
+		t.Errorf("the reports differ: %q, %q", r.Text, Report(false))
+	}
+	for line := range strings.Lines(r.Text) {
+		if len(line) > 101 {
+			t.Errorf("a long line: %s", line)
+		}
+	}
+}
+
+func TestDoctorIsAsked(t *testing.T) {
+	for line, want := range map[string][2]bool{
+		"galago-engine":                        {},
+		"galago-engine ask doctor":             {},
+		"galago-engine doctor":                 {true, false},
+		"galago-engine doctor --json":          {true, true},
+		"galago-engine doctor --test -json":    {true, true},
+		"galago-engine doctor --json --help":   {},
+		"galago-engine worker doctor --json x": {},
+	} {
+		asked, asJSON := doctor(strings.Fields(line))
+		if asked != want[0] || asked && asJSON != want[1] {
+			t.Errorf("%s: %v, %v", line, asked, asJSON)
+		}
+	}
+}
+
+func TestSplit(t *testing.T) {
+	if got := split("/a::/b c"); !slices.Equal(got, []string{"/a", ".", "/b c"}) || split("") != nil {
+		t.Errorf("%q", got)
+	}
+}
