@@ -23,6 +23,7 @@ type engineState struct {
 	there   bool // current is
 	card    engines.Card
 	hasCard bool
+	noCard  error         // why there is none
 	build   engines.Build // that could be installed
 	why     error         // why none can be
 
@@ -37,18 +38,18 @@ func (c *Controller) lookAtEngine() {
 	if !c.ready || c.lib.Engines.Current == nil {
 		return
 	}
-	e, gpu := c.lib.Engines, c.settings.GPU
+	e, gpu, life := c.lib.Engines, c.settings.GPU, c.life
 	c.chores.add(func() {
 		var now engineState
 		now.current, now.there = e.Current()
-		now.card, now.hasCard = e.Card(gpu)
-		if now.hasCard {
+		now.card, now.noCard = e.Card(life, gpu)
+		if now.hasCard = now.noCard == nil; now.hasCard {
 			now.build, now.why = e.For(now.card)
 		}
 		c.do(func() {
 			was := c.engine
-			was.looked, was.current, was.there, was.card, was.hasCard, was.build, was.why =
-				true, now.current, now.there, now.card, now.hasCard, now.build, now.why
+			was.looked, was.current, was.there = true, now.current, now.there
+			was.card, was.hasCard, was.noCard, was.build, was.why = now.card, now.hasCard, now.noCard, now.build, now.why
 			c.engine = was
 			c.showModels()
 			c.showWelcome()
@@ -61,9 +62,12 @@ func (e *engineState) canInstall() bool {
 	return e.looked && e.hasCard && !e.there && e.why == nil && e.build.ID != ""
 }
 
-// bytes of the archives.
-func bytesOf(b engines.Build) (n int64) {
+// sizeOfBuild is what an engine's archives have together; 0 where one of them does not say.
+func sizeOfBuild(b engines.Build) (n int64) {
 	for _, a := range b.Archives {
+		if a.Bytes <= 0 {
+			return 0
+		}
 		n += a.Bytes
 	}
 	return n
@@ -92,7 +96,7 @@ func (c *Controller) engineRow() ui.EngineRow {
 	}
 	r.Text = c.engineText()
 	r.CanInstall = e.canInstall()
-	if n := bytesOf(e.build); r.CanInstall && n > 0 {
+	if n := sizeOfBuild(e.build); r.CanInstall && n > 0 {
 		r.Size = fileSize(n)
 	}
 	if e.failed != nil {
@@ -145,18 +149,14 @@ func (c *Controller) engineText() string {
 	switch {
 	case running && computesOnCard(c.status.Hello):
 		return words.T("Answers are computed on the graphics card.")
+	case running && engines.Why(c.status.Hello) != nil:
+		return words.T("The CPU answers.") + " " + engines.Why(c.status.Hello).Error()
 	case e.there && running:
 		return words.T("The engine is there, but found no card that it can use: the CPU answers. Help > Diagnostics says why.")
-	case e.there:
-		return ""
-	case !e.looked:
+	case e.there, !e.looked:
 		return ""
 	case !e.hasCard:
-		why := words.T("No NVIDIA card was found: the CPU answers.")
-		if c.look.reading.Missing != "" {
-			why = words.T("The CPU answers.") + " " + c.look.reading.Missing
-		}
-		return why
+		return words.T("The CPU answers.") + " " + sentence(e.noCard)
 	case e.why != nil:
 		return sentence(e.why)
 	}

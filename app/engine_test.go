@@ -144,7 +144,7 @@ func TestWhyThereIsNoEngine(t *testing.T) {
 		state engineState
 		want  string
 	}{
-		"no card":        {engineState{looked: true}, "No NVIDIA card was found: the CPU answers."},
+		"no card":        {engineState{looked: true, noCard: errors.New("no NVIDIA card was found")}, "The CPU answers. No NVIDIA card was found."},
 		"an old driver":  {engineState{looked: true, hasCard: true, why: errors.New("the driver is too old")}, "The driver is too old."},
 		"nothing to see": {engineState{}, ""},
 	} {
@@ -159,5 +159,10 @@ func TestWhyThereIsNoEngine(t *testing.T) {
 	b.tell(s)
 	if r := b.engineRow(); !strings.Contains(r.Text, "found no card") || r.CanRemove || r.Title != "CUDA engine, beside the program" {
 		t.Errorf("engine without a card: %+v", r)
+	}
+	s.Hello.CUDA = &protocol.CUDA{Problem: protocol.CUDALibrary, Library: "libcublas.so.13"}
+	b.tell(s)
+	if r := b.engineRow(); !strings.Contains(r.Text, "libcublas.so.13 is missing") {
+		t.Errorf("engine without a library: %+v", r)
 	}
 }

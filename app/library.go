@@ -53,10 +53,10 @@ type Shelf interface {
 	Delete(model, folder string) error
 }
 
-// Engines are the functions of package engines, and the card that its choice is for; ok is false without one.
+// Engines are the functions of package engines; Card is its Look.
 type Engines struct {
 	Current func() (engines.Engine, bool)
-	Card    func(gpu string) (card engines.Card, ok bool)
+	Card    func(ctx context.Context, gpu string) (engines.Card, error)
 	For     func(engines.Card) (engines.Build, error)
 	Install func(ctx context.Context, b engines.Build, archives []string, progress func(what string, done float64)) (engines.Engine, error)
 	Name    func(ctx context.Context, dir string) (engines.Engine, error)

@@ -1,11 +1,8 @@
 package app
 
 import (
-	"context"
 	"log/slog"
-	"os"
 	"path/filepath"
-	"time"
 
 	"galago/app/library/catalogue"
 	"galago/app/library/download"
@@ -21,6 +18,7 @@ import (
 // again, state for logs.
 func opener(data, cache, state string, log *slog.Logger) func() Library {
 	return func() Library {
+		engines.Clean()
 		own, err := shelf.Open(filepath.Join(data, "shelf.json"))
 		if err != nil {
 			log.Warn("the list of models", "err", err)
@@ -35,7 +33,7 @@ func opener(data, cache, state string, log *slog.Logger) func() Library {
 			Device:    memoryFor,
 			Free:      download.Room,
 			Engines: Engines{
-				Current: engines.Current, Card: cardFor, For: engines.For,
+				Current: engines.Current, Card: engines.Look, For: engines.For,
 				Install: engines.Install, Name: engines.Name, Remove: engines.Remove,
 			},
 			Doctor: runDoctor,
@@ -50,25 +48,4 @@ func memoryFor(gpu string, pid int) plan.Device {
 		return d
 	}
 	return plan.Device{Name: words.T("system memory"), Total: vram.System(), Free: vram.Available()}
-}
-
-// inspectLimit is how long the driver may take to describe its cards: waking one up takes seconds.
-const inspectLimit = 5 * time.Second
-
-// cardFor is the card that an engine has to be made for: the chosen one, or the first.
-func cardFor(gpu string) (engines.Card, bool) {
-	d, err := vram.Inspect(context.Background(), inspectLimit)
-	if err != nil || len(d.Cards) == 0 {
-		return engines.Card{}, false
-	}
-	card := d.Cards[0]
-	for _, c := range d.Cards {
-		if c.UUID == gpu {
-			card = c
-		}
-	}
-	return engines.Card{
-		Name: card.Name, Major: card.Major, Minor: card.Minor, Driver: d.Version, CUDA: d.CUDA,
-		Windows: os.PathSeparator == '\\',
-	}, true
 }

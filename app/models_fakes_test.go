@@ -278,7 +278,9 @@ func (b *libraryBench) withEngine(install func(ctx context.Context, progress fun
 			defer b.mu.Unlock()
 			return *current, current.Dir != ""
 		},
-		Card: func(string) (engines.Card, bool) { return engines.Card{Name: "RTX 3050", Driver: "580.95"}, true },
+		Card: func(context.Context, string) (engines.Card, error) {
+			return engines.Card{Name: "RTX 3050", Driver: "580.95"}, nil
+		},
 		For: func(engines.Card) (engines.Build, error) {
 			return engines.Build{ID: "cuda13", CUDA: "13.1", Bytes: 1e9, Archives: []engines.Archive{
 				{Name: "engine.tar.gz", URL: "https://example.com/engine.tar.gz", Bytes: 6e8, SHA256: "bb"},

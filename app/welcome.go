@@ -129,9 +129,13 @@ func (c *Controller) welcomeOfferView() *ui.Welcome {
 	w.Lines = append(w.Lines, inLine(quantText(v.Quant), diskText(m, v), c.judged.of[jobID(m, v)].Line))
 	w.Lines = append(w.Lines, inLine(words.T("Licence: %s", m.Licence.Name), licenceWarning(m)))
 	if c.engine.canInstall() {
-		engine := bytesOf(c.engine.build)
+		engine := sizeOfBuild(c.engine.build)
 		size += engine
-		w.Lines = append(w.Lines, words.T("With it comes the engine for %s: %s.", c.engine.card.Name, fileSize(engine)))
+		line := words.T("With it comes the engine for %s.", c.engine.card.Name)
+		if engine > 0 {
+			line = words.T("With it comes the engine for %s: %s.", c.engine.card.Name, fileSize(engine))
+		}
+		w.Lines = append(w.Lines, line)
 	}
 	w.Lines = append(w.Lines, words.T("Nothing is downloaded before you press the button, and nothing that you ask ever leaves this computer."))
 	w.Next = words.T("Download")
