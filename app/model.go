@@ -106,7 +106,7 @@ func (c *Controller) choseModel(look shelf.Look, err error) {
 	switch {
 	case look.Warning != "":
 		c.notice = &ui.Banner{Text: look.Warning}
-	case look.MMProj == "":
+	case look.MMProj == "" && !look.Text: // a model that is for text only is welcome as it is
 		c.notice = &ui.Banner{Text: words.T("%s is opened for text only: no vision file (mmproj) that fits lies beside it.", filepath.Base(look.Model))}
 	}
 	c.open(files{look.Model, look.MMProj})
