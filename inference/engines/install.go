@@ -142,6 +142,24 @@ func (i *installation) unpack(dir string) error {
 	if err := disk.Write(filepath.Join(dir, aboutFile), 0o644, append(data, '\n')); err != nil {
 		return err
 	}
+	return onDisk(dir)
+}
+
+// onDisk returns when all files of a folder are on the disk, and outlast a loss of power.
+func onDisk(dir string) error {
+	list, err := os.ReadDir(dir)
+	if err != nil {
+		return err
+	}
+	for _, d := range list {
+		f, err := os.OpenFile(filepath.Join(dir, d.Name()), os.O_RDWR, 0)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.Sync(), f.Close()); err != nil {
+			return err
+		}
+	}
 	return disk.SyncFolder(dir)
 }
 

@@ -315,7 +315,7 @@ func (p *part) member(base string, f *zip.File) error {
 	return p.write(base, &counter{ctx: p.u.ctx, r: r, tell: p.u.tell}, int64(f.UncompressedSize64))
 }
 
-// write writes one file of exactly size bytes, and has it on the disk.
+// write writes one file of exactly size bytes.
 func (p *part) write(base string, r io.Reader, size int64) (err error) {
 	f, err := os.OpenFile(filepath.Join(p.u.dir, base), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o644)
 	if err != nil {
@@ -335,7 +335,7 @@ func (p *part) write(base string, r io.Reader, size int64) (err error) {
 	if n != size {
 		return fmt.Errorf("%q does not have the %d bytes that the archive says", base, size)
 	}
-	return f.Sync()
+	return nil
 }
 
 // counter tells what is read, and ends when its context does.
