@@ -36,23 +36,33 @@ func (x *exam) engines(ctx context.Context) {
 	x.libraries()
 	current, any := engines.Current()
 	x.veil.own(current.Dir, "<CUDA engine>")
-	if any {
-		x.withEngine = []string{protocol.CUDAEnv + "=" + current.Dir}
-	}
-	x.engine = greet(ctx, x.o.Engine, append(x.allCards(), x.withEngine...), x.o.limits.greet)
-	if x.engine.err != nil && any && ctx.Err() == nil { // perhaps it is the CUDA engine that breaks it
-		if plain := greet(ctx, x.o.Engine, x.allCards(), x.o.limits.greet); plain.err == nil {
-			x.missing("CUDA engine", "The engine does not start with the CUDA engine in "+current.Dir+": "+sentence(x.engine.err.Error())+
-				" Without it answers come from the CPU.", "Remove the CUDA engine and install it again, on Galago's page of models.")
-			x.engine, x.withEngine, any = plain, nil, false
-		}
-	}
+	any = x.start(ctx, current, any)
 	if x.engine.err != nil {
 		x.notStarted()
 		return
 	}
 	x.started()
 	x.gpu(current, any)
+}
+
+// start starts a worker, with the CUDA engine if there is one, and without it if that is what breaks it. It returns
+// whether the CUDA engine is to be used.
+func (x *exam) start(ctx context.Context, current engines.Engine, any bool) bool {
+	if any {
+		x.withEngine = []string{protocol.CUDAEnv + "=" + current.Dir}
+	}
+	x.engine = greet(ctx, x.o.Engine, append(x.allCards(), x.withEngine...), x.o.limits.greet)
+	if x.engine.err == nil || !any || ctx.Err() != nil {
+		return any
+	}
+	plain := greet(ctx, x.o.Engine, x.allCards(), x.o.limits.greet)
+	if plain.err != nil {
+		return any
+	}
+	x.missing("CUDA engine", "The engine does not start with the CUDA engine in "+current.Dir+": "+sentence(x.engine.err.Error())+
+		" Without it answers come from the CPU.", "Remove the CUDA engine and install it again, on Galago's page of models.")
+	x.engine, x.withEngine = plain, nil
+	return false
 }
 
 // allCards shows a worker all cards that the driver names, since Galago chooses among them itself.
