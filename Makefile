@@ -15,7 +15,7 @@ GO ?= go
 # NVML's header warns about its own old functions, at length: show the compiler's words only when it fails.
 quietly = $(1) 2>build/go.log || { cat build/go.log; exit 1; }
 
-.PHONY: help run build test test-models lint e2e bench screenshots demo-model demo-eval clean deps llama demo
+.PHONY: help run build test test-models lint e2e bench engine-cuda screenshots demo-model demo-eval clean deps llama demo
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -67,6 +67,9 @@ demo-model: ## train the built-in model again (Python and PyTorch; hours without
 
 demo-eval: build ## measure the built-in model through the engine on pictures that it never saw
 	@scripts/demo-eval.sh
+
+engine-cuda: ## build a CUDA engine from source where nvcc is, into build/engine-cuda and an archive
+	@scripts/engine-cuda.sh
 
 clean: ## remove build/
 	@rm -rf build
