@@ -159,6 +159,8 @@ type Conversation struct {
 	Updated time.Time // when something was asked last; the sidebar makes its days of it
 	Picture bool      // it has one: Actions.Thumbs asks for it
 	Busy    bool      // an answer is being written, or waits
+
+	Interrupted bool // the last answer was cut off by the end of the program, and can be continued
 }
 
 // Hit is a conversation that a search found.

@@ -237,10 +237,36 @@ func (c *composer) restyle() {
 	c.Refresh()
 }
 
+// shiftEntry is an entry that knows whether Shift is held, for what Enter means.
+type shiftEntry struct {
+	widget.Entry
+	shift bool
+}
+
+var _ desktop.Keyable = (*shiftEntry)(nil)
+
+// KeyDown implements desktop.Keyable.
+func (e *shiftEntry) KeyDown(k *fyne.KeyEvent) {
+	e.shift = e.shift || isShift(k)
+	e.Entry.KeyDown(k)
+}
+
+// KeyUp implements desktop.Keyable.
+func (e *shiftEntry) KeyUp(k *fyne.KeyEvent) {
+	e.shift = e.shift && !isShift(k)
+	e.Entry.KeyUp(k)
+}
+
+// FocusLost implements fyne.Focusable.
+func (e *shiftEntry) FocusLost() {
+	e.shift = false
+	e.Entry.FocusLost()
+}
+
 // questionEntry is the text of the composer: Enter sends, Shift+Enter begins a line, Esc cancels, and pasting paths
 // of files attaches them.
 type questionEntry struct {
-	widget.Entry
+	shiftEntry
 	onSend, onCancel, onFocus func()
 	onPaths                   func([]string)
 	folds                     []folded            // long texts that stand in it as marks
@@ -248,11 +274,9 @@ type questionEntry struct {
 	onPage                    func(share float32) // scrolls the transcript
 	onShortcut                func(fyne.Shortcut) bool
 	onKey                     func(*fyne.KeyEvent) bool // takes a key of the window's, such as F1
-	shift, hasFocus           bool
+	hasFocus                  bool
 	rows                      int
 }
-
-var _ desktop.Keyable = (*questionEntry)(nil)
 
 func newQuestionEntry() *questionEntry {
 	e := &questionEntry{rows: 1}
@@ -280,8 +304,8 @@ func (e *questionEntry) FocusGained() {
 }
 
 func (e *questionEntry) FocusLost() {
-	e.hasFocus, e.shift = false, false
-	e.Entry.FocusLost()
+	e.hasFocus = false
+	e.shiftEntry.FocusLost()
 	e.focusChanged()
 }
 
@@ -289,20 +313,6 @@ func (e *questionEntry) focusChanged() {
 	if e.onFocus != nil {
 		e.onFocus()
 	}
-}
-
-func (e *questionEntry) KeyDown(k *fyne.KeyEvent) {
-	if k.Name == desktop.KeyShiftLeft || k.Name == desktop.KeyShiftRight {
-		e.shift = true
-	}
-	e.Entry.KeyDown(k)
-}
-
-func (e *questionEntry) KeyUp(k *fyne.KeyEvent) {
-	if k.Name == desktop.KeyShiftLeft || k.Name == desktop.KeyShiftRight {
-		e.shift = false
-	}
-	e.Entry.KeyUp(k)
 }
 
 func (e *questionEntry) TypedKey(k *fyne.KeyEvent) {

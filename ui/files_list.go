@@ -117,7 +117,7 @@ func (l *fileList) KeyDown(k *fyne.KeyEvent) { l.shifted(k, true) }
 func (l *fileList) KeyUp(k *fyne.KeyEvent)   { l.shifted(k, false) }
 
 func (l *fileList) shifted(k *fyne.KeyEvent, down bool) {
-	if k.Name == desktop.KeyShiftLeft || k.Name == desktop.KeyShiftRight {
+	if isShift(k) {
 		l.shift = down
 	}
 }

@@ -156,19 +156,27 @@ func (g *gaugeBar) CreateRenderer() fyne.WidgetRenderer {
 		if g.gauge.Total == 0 {
 			left = min(natural, right-gap4)
 		}
+		uw, tw := used.size().Width, total.size().Width
+		figures := max(uw+tw, peak.size().Width)
+		const leastBar = 96
+		shown := g.gauge.Total > 0
+		named := !shown || right-figures-left-3*gap4 >= leastBar // a bar too short to read is worse than no name
+		if !named {
+			left = -gap4
+		}
+		for _, l := range []*label{name, info} {
+			setVisible(l.draw, named)
+		}
 		h := scaled(18) // of a line; two of them are in the middle
 		top := (s.Height-2*h)/2 + 1
-		name.place(gap4, top, left, h)
-		info.place(gap4, top+h, left, h)
-		shown := g.gauge.Total > 0
+		name.place(gap4, top, max(left, 1), h)
+		info.place(gap4, top+h, max(left, 1), h)
 		for _, o := range []fyne.CanvasObject{used.draw, total.draw, peak.draw, g.bar} {
 			setVisible(o, shown)
 		}
 		if !shown {
 			return
 		}
-		uw, tw := used.size().Width, total.size().Width
-		figures := max(uw+tw, peak.size().Width)
 		used.place(right-uw-tw, top, uw+1, h)
 		total.place(right-tw, top, tw+1, h)
 		peak.place(right-peak.size().Width, top+h, peak.size().Width+1, h)

@@ -98,6 +98,21 @@ func (h *header) setSidebar(shown bool) {
 	h.Refresh()
 }
 
+// shortenNewChat leaves its icon of the button for a new chat, where the model's name has no room otherwise.
+func (h *header) shortenNewChat(room float32) {
+	text := words.T("New chat")
+	h.newChat.text = text
+	for _, b := range []*button{h.newChat, h.help, h.settings} {
+		if b.Visible() {
+			room -= b.measure().Width + gap1
+		}
+	}
+	if room < min(scaled(150), h.pill.measure().Width) {
+		h.newChat.text = ""
+	}
+	h.newChat.Refresh()
+}
+
 // isLoading is false also for a model that is not there: nothing moves where nothing goes on.
 func (h *header) isLoading() bool { return h.model.State != "" && h.model.Loading >= 0 }
 
@@ -117,6 +132,7 @@ func (h *header) CreateRenderer() fyne.WidgetRenderer {
 		n := name.size()
 		name.place(x, 0, n.Width+1, s.Height)
 		right := s.Width - gap3
+		h.shortenNewChat(s.Width - x - n.Width - gap5)
 		for _, b := range []*button{h.settings, h.help, h.newChat} {
 			if b.Visible() {
 				m := b.measure()

@@ -33,14 +33,15 @@ type lightbox struct {
 	sheet   Sheet
 	crop    *cropper          // nil where no region can be chosen
 	picture fyne.CanvasObject // the cropper, or the picture alone
-	text    *label            // what is chosen, or how to
+	text    *still            // what is chosen, or how to
+	hint    string            // how to; the room is made for it
 	ask     *button
 	buttons []*button // all of them, from the right
 }
 
 // newLightbox calls done when the person has chosen and the sheet is to go.
 func newLightbox(s Sheet, done func()) *lightbox {
-	b := &lightbox{sheet: s, text: newLabel("", textSmall+1, colorMuted)}
+	b := &lightbox{sheet: s, text: newPlain(textSmall+1, colorMuted), hint: words.T("Drag on the picture to ask about a part of it, in full detail.")}
 	if s.Crop != nil {
 		b.crop = newCropper(s.Image, s.Region, b.changed, b.askNow(done))
 		b.picture = b.crop
@@ -91,13 +92,13 @@ func (b *lightbox) changed() {
 	r := b.crop.region
 	switch {
 	case r.Empty():
-		b.text.set(words.T("Drag on the picture to ask about a part of it, in full detail."))
+		b.text.setText(b.hint)
 		b.ask.Disable()
 	case b.sheet.Measure != nil:
-		b.text.set(b.sheet.Measure(r.Add(b.sheet.Image.Bounds().Min)))
+		b.text.setText(b.sheet.Measure(r.Add(b.sheet.Image.Bounds().Min)))
 		b.ask.Enable()
 	default:
-		b.text.set(fmt.Sprintf("%d × %d", r.Dx(), r.Dy()))
+		b.text.setText(fmt.Sprintf("%d × %d", r.Dx(), r.Dy()))
 		b.ask.Enable()
 	}
 	b.Refresh()
@@ -115,12 +116,18 @@ func (b *lightbox) below(width float32) (height float32, beside bool) {
 	}
 	height = gap3 + buttonHeight()
 	if b.crop != nil {
-		if w+gap4+260 <= width {
+		if w+gap4+b.text.face.measure(b.hint, span{}) <= width {
 			return height, true
 		}
-		height += scaled(20) + gap1
+		height += b.hintHeight(width) + gap1
 	}
 	return height, false
+}
+
+// hintHeight is what the text below the picture takes at most.
+func (b *lightbox) hintHeight(width float32) float32 {
+	_, high := flowAt([]span{{text: b.hint}}, width, b.text.face, 0)
+	return ceil(high)
 }
 
 func (b *lightbox) buttonsWidth() (w float32) {
@@ -144,7 +151,7 @@ func (b *lightbox) room(room fyne.Size) fyne.Size {
 }
 
 func (b *lightbox) CreateRenderer() fyne.WidgetRenderer {
-	objects := []fyne.CanvasObject{b.picture, b.text.draw}
+	objects := []fyne.CanvasObject{b.picture, b.text}
 	for _, o := range b.buttons {
 		objects = append(objects, o)
 	}
@@ -160,15 +167,17 @@ func (b *lightbox) CreateRenderer() fyne.WidgetRenderer {
 			place(o, x, y, w, buttonHeight())
 			x -= boxLeft
 		}
-		setVisible(b.text.draw, b.crop != nil)
+		setVisible(b.text, b.crop != nil)
 		if beside {
-			b.text.place(0, y, max(x-gap2, 0), buttonHeight())
+			w := max(x-gap2, 1)
+			h := b.text.heightFor(w)
+			place(b.text, 0, y+(buttonHeight()-h)/2, w, h)
 		} else {
-			b.text.place(0, y-scaled(20)-gap1, s.Width, scaled(20))
+			place(b.text, 0, y-b.hintHeight(s.Width)-gap1, s.Width, b.text.heightFor(s.Width))
 		}
 	}
 	d.restyle = func() {
-		b.text.restyle()
+		b.text.Refresh()
 		for _, o := range b.buttons {
 			o.Refresh()
 		}

@@ -66,8 +66,8 @@ func TestARegionIsDrawn(t *testing.T) {
 		}
 	}
 	region := b.crop.region
-	if b.ask.Disabled() || b.text.text != region.Size().String() {
-		t.Errorf("it is told as %q", b.text.text)
+	if b.ask.Disabled() || b.text.source != region.Size().String() {
+		t.Errorf("it is told as %q", b.text.source)
 	}
 	b.crop.TypedKey(key(fyne.KeyReturn))
 	if asked != region.Add(image.Pt(100, 50)) || w.win.Canvas().Overlays().Top() != nil || w.win.Canvas().Focused() != w.composer.entry {

@@ -39,7 +39,6 @@ type modelsPage struct {
 	factor  float32 // of text
 	ruler   *modelCard
 	heads   []*label // spare and used headings
-	inSight []fyne.CanvasObject
 
 	at *modelCard        // where the keyboard was last; nil: at none of the cards
 	on fyne.CanvasObject // what had it there
@@ -70,7 +69,7 @@ func newModelsPage(act ModelActions, h *hands) *modelsPage {
 	p.file = newButton(secondary, "folder", words.T("Open a model file…"), nil)
 	p.empty = newLine(textBody, colorMuted)
 	p.machine = newMachineCard(p)
-	p.column = newSight(func() []fyne.CanvasObject { return p.inSight }, func() float32 { return p.total })
+	p.column = newSight(func() float32 { return p.total })
 	p.scroll = container.NewVScroll(p.column)
 	p.scroll.OnScrolled = func(fyne.Position) { p.showInSight() }
 	p.ruler = newModelCard(p)
@@ -313,8 +312,8 @@ func (p *modelsPage) showInSight() {
 		}
 	}
 	p.drop(func(id string) bool { return !near[id] })
-	if !sameObjects(objects, p.inSight) {
-		p.inSight = objects
+	if !sameObjects(objects, p.column.objects) {
+		p.column.objects = objects
 		canvas.Refresh(p.column)
 	}
 }

@@ -59,9 +59,6 @@ func (n *Notice) Close() {
 	n.win.Close()
 }
 
-// Fyne is the window underneath.
-func (n *Notice) Fyne() fyne.Window { return n.win }
-
 func noticeWidth() float32 { return scaled(480) }
 
 // notice is what a Notice shows: a title, texts below it, and the ways out at the lower right corner.

@@ -154,6 +154,23 @@ func (p *still) setText(source string) bool {
 	return p.height != before
 }
 
+// setColor gives all of the text another colour.
+func (p *still) setColor(c fyne.ThemeColorName) {
+	if p.face.color == c {
+		return
+	}
+	p.face.color = c
+	for _, b := range p.boxes {
+		b.hide()
+		b.laid = false
+	}
+	if p.width > 0 {
+		p.layout()
+		p.show()
+		canvas.Refresh(p.self)
+	}
+}
+
 // naturalWidth is the width at which a plain text needs no wrapping.
 func (p *still) naturalWidth() float32 {
 	var w float32

@@ -106,7 +106,7 @@ func (f *settingsForm) add(name string, fill func(*section)) {
 	s := &section{rows: newColumn()}
 	s.scroll = container.NewVScroll(s.rows)
 	f.sections = append(f.sections, s)
-	f.nav = append(f.nav, newNavItem(name, func() { f.open(i) }, func(n int) { f.move(i + n) }))
+	f.nav = append(f.nav, newNavItem(name, func() { f.move(i) }, func(n int) { f.move(i + n) }))
 	fill(s)
 	for _, x := range s.fields {
 		f.addBack(x)
@@ -388,7 +388,7 @@ func (f *settingsForm) showRest() {
 func (f *settingsForm) navWidth() float32 {
 	w := float32(0)
 	for _, n := range f.nav {
-		w = max(w, n.text.size().Width+2*gap3)
+		w = max(w, ceil(n.text.naturalWidth())+1+2*gap3)
 	}
 	return w
 }
@@ -407,8 +407,9 @@ func (f *settingsForm) CreateRenderer() fyne.WidgetRenderer {
 		nav := min(f.navWidth(), size.Width*0.35)
 		y := float32(0)
 		for _, n := range f.nav {
-			place(n, 0, y, nav, scaled(34))
-			y += scaled(34) + 2
+			h := n.heightFor(nav)
+			place(n, 0, y, nav, h)
+			y += h + 2
 		}
 		place(f.rule.rect, nav+gap3, 0, 1, size.Height)
 		x := nav + gap3 + gap4

@@ -295,7 +295,7 @@ func (b *bar) CreateRenderer() fyne.WidgetRenderer {
 // navItem is a section's name in a list.
 type navItem struct {
 	widget.BaseWidget
-	text            *label
+	text            *still
 	chosen          bool
 	hovered, inside bool // the pointer is over it; it has the keyboard
 	onTap           func()
@@ -303,7 +303,8 @@ type navItem struct {
 }
 
 func newNavItem(text string, onTap func(), move func(int)) *navItem {
-	n := &navItem{text: newLabel(text, textBody, colorMuted), onTap: onTap, move: move}
+	n := &navItem{text: newPlain(textBody, colorMuted), onTap: onTap, move: move}
+	n.text.setText(text)
 	n.ExtendBaseWidget(n)
 	return n
 }
@@ -330,25 +331,32 @@ func (n *navItem) TypedKey(k *fyne.KeyEvent) {
 	}
 }
 
+// heightFor implements flowing.
+func (n *navItem) heightFor(width float32) float32 {
+	return max(scaled(34), ceil(n.text.heightFor(width-2*gap3))+2*gap1)
+}
+
 func (n *navItem) CreateRenderer() fyne.WidgetRenderer {
 	back, ring := newPanel("", "", radiusControl), newPanel("", "", radiusControl)
-	d := &drawing{objects: []fyne.CanvasObject{back.rect, n.text.draw, ring.rect}}
-	d.min = func() fyne.Size { return fyne.NewSize(n.text.size().Width+2*gap3, scaled(34)) }
+	d := &drawing{objects: []fyne.CanvasObject{back.rect, n.text, ring.rect}}
+	d.min = func() fyne.Size { return fyne.NewSize(n.text.naturalWidth()+2*gap3, scaled(34)) }
 	d.layout = func(s fyne.Size) {
 		place(back.rect, 0, 0, s.Width, s.Height)
 		place(ring.rect, 0, 0, s.Width, s.Height)
-		n.text.place(gap3, 0, s.Width-2*gap3, s.Height)
+		h := n.text.heightFor(s.Width - 2*gap3)
+		place(n.text, gap3, (s.Height-h)/2, s.Width-2*gap3, h)
 	}
 	d.restyle = func() {
-		back.fill, n.text.color = "", colorMuted
+		back.fill = ""
+		ink := colorMuted
 		if n.chosen {
 			back.fill = colorRaised
 		}
 		if n.chosen || n.hovered {
-			n.text.color = colorText
+			ink = colorText
 		}
 		back.restyle()
-		n.text.restyle()
+		n.text.setColor(ink)
 		styleRing(ring.rect, n.inside)
 		d.layout(n.Size())
 		canvas.Refresh(n)

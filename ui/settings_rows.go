@@ -72,6 +72,9 @@ func (r *formRow) controlSize(width float32) fyne.Size {
 	return fyne.NewSize(w, m.Height)
 }
 
+// leastRowText is the width that a control must leave to the words beside it. Otherwise it stands below them.
+const leastRowText float32 = 190
+
 // heightFor implements flowing.
 func (r *formRow) heightFor(width float32) float32 {
 	return r.arrange(width, func(fyne.CanvasObject, float32, float32, float32, float32) {})
@@ -85,13 +88,14 @@ func (r *formRow) arrange(width float32, put func(o fyne.CanvasObject, x, y, w, 
 		unit = r.units()
 	}
 	text, side := width, float32(0)
-	if !r.wide && r.control != nil {
+	beside := !r.wide && r.control != nil && width-c.Width-unit-gap4 >= scaled(leastRowText)
+	if beside {
 		side = c.Width + unit
 		text = width - side - gap4
 	}
 	head := textHeight(scaled(textBody)) + 2
-	titled := text
-	if r.back.Visible() {
+	titled, below := text, r.back.Visible() && r.title.size().Width+gap2+back.Width > text
+	if r.back.Visible() && !below {
 		titled -= back.Width + gap2
 		put(r.back, text-back.Width, (head-back.Height)/2, back.Width, back.Height)
 	}
@@ -99,6 +103,10 @@ func (r *formRow) arrange(width float32, put func(o fyne.CanvasObject, x, y, w, 
 		r.title.place(0, 0, titled, head)
 	}
 	y := head
+	if below { // the name first
+		put(r.back, -inset(r.back), y, back.Width, back.Height)
+		y += back.Height
+	}
 	if r.hint.source != "" {
 		h := r.hint.heightFor(text)
 		put(r.hint, 0, y+1, text, h)
@@ -106,9 +114,12 @@ func (r *formRow) arrange(width float32, put func(o fyne.CanvasObject, x, y, w, 
 	}
 	switch {
 	case c.Height == 0:
-	case r.wide:
+	case !beside:
 		y += 6
 		put(r.control, 0, y, c.Width, c.Height)
+		if !r.wide {
+			r.unit.place(c.Width+gap2, y, max(unit-gap2, 1), c.Height)
+		}
 		y += c.Height
 	default:
 		put(r.control, width-side, 0, c.Width, c.Height)

@@ -38,7 +38,7 @@ type sideList struct {
 	asked  map[int64]bool // for a thumb
 
 	scroll   *container.Scroll
-	column   *sideColumn
+	column   *sight
 	rows     map[int]*sideRow // in sight, by their place in items
 	heads    map[int]*label   // the same of headings
 	spare    []*sideRow
@@ -71,8 +71,7 @@ func newSideList(act Actions, tips *tips) *sideList {
 		rows: map[int]*sideRow{}, heads: map[int]*label{},
 		onLeave: func() {}, onOpened: func() {}, onAbove: func() {},
 	}
-	l.column = &sideColumn{l: l}
-	l.column.ExtendBaseWidget(l.column)
+	l.column = newSight(func() float32 { return l.total })
 	l.scroll = container.NewVScroll(l.column)
 	l.scroll.OnScrolled = func(fyne.Position) { l.showInSight() }
 	l.ExtendBaseWidget(l)
@@ -625,7 +624,7 @@ func (l *sideList) beginRename(id int64) {
 	e.ExtendBaseWidget(e)
 	e.Scroll = container.ScrollHorizontalOnly
 	e.SetText(l.lines[l.items[i].line].Title)
-	l.rename, l.renaming = e, id
+	l.rename, l.renaming, l.column.over = e, id, e
 	l.placeRename()
 	l.column.Refresh()
 	if c := fyne.CurrentApp().Driver().CanvasForObject(l); c != nil {
@@ -660,7 +659,7 @@ func (l *sideList) endRename(keep bool) {
 	if e == nil {
 		return
 	}
-	l.rename, l.renaming = nil, 0
+	l.rename, l.renaming, l.column.over = nil, 0, nil
 	l.column.Refresh()
 	i := l.itemOf(id)
 	if title := strings.TrimSpace(e.Text); keep && (i < 0 || title != l.lines[l.items[i].line].Title) {
@@ -701,27 +700,4 @@ func (l *sideList) CreateRenderer() fyne.WidgetRenderer {
 	}
 	d.restyle = func() { canvas.Refresh(l) }
 	return d
-}
-
-// sideColumn is what the scroll moves.
-type sideColumn struct {
-	widget.BaseWidget
-	l       *sideList
-	objects []fyne.CanvasObject
-}
-
-func (c *sideColumn) CreateRenderer() fyne.WidgetRenderer { return &sideColumnRenderer{c} }
-
-type sideColumnRenderer struct{ c *sideColumn }
-
-func (r *sideColumnRenderer) Destroy()           {}
-func (r *sideColumnRenderer) Layout(fyne.Size)   {}
-func (r *sideColumnRenderer) MinSize() fyne.Size { return fyne.NewSize(1, r.c.l.total) }
-func (r *sideColumnRenderer) Refresh()           { canvas.Refresh(r.c) }
-
-func (r *sideColumnRenderer) Objects() []fyne.CanvasObject {
-	if r.c.l.rename == nil {
-		return r.c.objects
-	}
-	return append(slices.Clip(r.c.objects), r.c.l.rename)
 }

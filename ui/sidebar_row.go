@@ -92,9 +92,9 @@ func (r *sideRow) CreateRenderer() fyne.WidgetRenderer {
 	back, over, ring := newPanel("", "", radiusControl), newPanel("", "", radiusControl), newPanel("", "", radiusControl)
 	frame, sign := newPanel(colorTrack, "", 6), newIcon("chat", colorMuted)
 	thumb := &canvas.Image{FillMode: canvas.ImageFillCover, CornerRadius: 6}
-	dot := canvas.NewCircle(color.Transparent)
+	dot, cutOff := canvas.NewCircle(color.Transparent), newIcon("cutoff", colorWarn)
 	title, text := &partLine{base: textBody, color: colorText}, &partLine{base: textSmall, color: colorMuted}
-	fixed := []fyne.CanvasObject{back.rect, over.rect, frame.rect, sign.image, thumb, dot, r.more.image, ring.rect}
+	fixed := []fyne.CanvasObject{back.rect, over.rect, frame.rect, sign.image, thumb, dot, cutOff.image, r.more.image, ring.rect}
 	d := &drawing{}
 	d.min = func() fyne.Size { return fyne.NewSize(80, sideRowHeight()) }
 	d.layout = func(s fyne.Size) {
@@ -122,6 +122,8 @@ func (r *sideRow) CreateRenderer() fyne.WidgetRenderer {
 		}
 		size := scaled(18)
 		place(r.more.image, s.Width-sidePad-size+2, middle-size/2, size, size)
+		mark := scaled(16)
+		place(cutOff.image, s.Width-sidePad-mark+1, middle-mark/2, mark, mark)
 		place(dot, s.Width-sidePad-11, middle-4, 8, 8)
 		d.objects = append(append(append(d.objects[:0:0], fixed[:6]...), title.objects...), text.objects...)
 		d.objects = append(d.objects, fixed[6:]...)
@@ -154,6 +156,8 @@ func (r *sideRow) CreateRenderer() fyne.WidgetRenderer {
 		dot.Hidden = !r.busy || !r.more.image.Hidden
 		dot.FillColor = theme.Color(colorAccent)
 		dot.Refresh()
+		cutOff.image.Hidden = r.busy || !r.drawn.Interrupted || !r.more.image.Hidden
+		restyleIcon(cutOff)
 		d.layout(r.Size())
 		canvas.Refresh(r)
 	}
@@ -209,6 +213,8 @@ func (r *sideRow) moved(at fyne.Position, in bool) {
 	switch {
 	case more:
 		r.list.tips.showSoon(r.more.image, words.T("Rename, export, delete"))
+	case r.drawn.Interrupted && !r.busy:
+		r.list.tips.showSoon(r, plainText(r.title)+"\n"+words.T("Galago ended while this was being answered. The answer can be continued."))
 	case r.cut:
 		r.list.tips.showSoon(r, plainText(r.title))
 	default:

@@ -1,6 +1,8 @@
 package ui
 
 import (
+	"slices"
+
 	"fyne.io/fyne/v2"
 	"fyne.io/fyne/v2/canvas"
 	"fyne.io/fyne/v2/container"
@@ -11,12 +13,13 @@ import (
 // owner makes and places them.
 type sight struct {
 	widget.BaseWidget
-	objects func() []fyne.CanvasObject // in sight, in the order in which Tab comes to them
-	height  func() float32             // of all
+	objects []fyne.CanvasObject // in sight, in the order in which Tab comes to them
+	over    fyne.CanvasObject   // lies above them; nil: nothing
+	height  func() float32      // of all
 }
 
-func newSight(objects func() []fyne.CanvasObject, height func() float32) *sight {
-	s := &sight{objects: objects, height: height}
+func newSight(height func() float32) *sight {
+	s := &sight{height: height}
 	s.ExtendBaseWidget(s)
 	return s
 }
@@ -25,11 +28,17 @@ func (s *sight) CreateRenderer() fyne.WidgetRenderer { return &sightRenderer{s} 
 
 type sightRenderer struct{ s *sight }
 
-func (r *sightRenderer) Destroy()                     {}
-func (r *sightRenderer) Layout(fyne.Size)             {}
-func (r *sightRenderer) MinSize() fyne.Size           { return fyne.NewSize(1, r.s.height()) }
-func (r *sightRenderer) Objects() []fyne.CanvasObject { return r.s.objects() }
-func (r *sightRenderer) Refresh()                     { canvas.Refresh(r.s) }
+func (r *sightRenderer) Destroy()           {}
+func (r *sightRenderer) Layout(fyne.Size)   {}
+func (r *sightRenderer) MinSize() fyne.Size { return fyne.NewSize(1, r.s.height()) }
+func (r *sightRenderer) Refresh()           { canvas.Refresh(r.s) }
+
+func (r *sightRenderer) Objects() []fyne.CanvasObject {
+	if r.s.over == nil {
+		return r.s.objects
+	}
+	return append(slices.Clip(r.s.objects), r.s.over)
+}
 
 // scrollInto scrolls so that something in a scroll is in sight, with a margin where there is room for one.
 func scrollInto(s *container.Scroll, o fyne.CanvasObject, margin float32) {

@@ -32,7 +32,7 @@ type transcript struct {
 	factor    float32 // of text, that the heights are for
 
 	scroll *container.Scroll
-	column *turnColumn
+	column *sight
 	jump   *button
 	empty  *emptyState
 	greet  *container.Scroll // around it, for small windows
@@ -53,8 +53,7 @@ const turnGap float32 = 28
 
 func newTranscript(act Actions, tips *tips) *transcript {
 	t := &transcript{act: act, tips: tips, byID: map[uint64]*slot{}, following: true}
-	t.column = &turnColumn{t: t}
-	t.column.ExtendBaseWidget(t.column)
+	t.column = newSight(func() float32 { return t.total })
 	t.scroll = container.NewVScroll(t.column)
 	t.scroll.OnScrolled = func(fyne.Position) {
 		if !t.adjusting {
@@ -347,8 +346,8 @@ func (t *transcript) show(now []*slot) (fresh []uint64) {
 			fresh = append(fresh, s.turn.ID)
 		}
 	}
-	if was := t.column.inSight; !sameObjects(objects, was) {
-		t.column.inSight = objects
+	if was := t.column.objects; !sameObjects(objects, was) {
+		t.column.objects = objects
 		for _, o := range was {
 			if !contains(objects, o) {
 				o.(*turnView).park()
@@ -461,23 +460,6 @@ func (t *transcript) CreateRenderer() fyne.WidgetRenderer {
 	}
 	return d
 }
-
-// turnColumn is what the scroll moves.
-type turnColumn struct {
-	widget.BaseWidget
-	t       *transcript
-	inSight []fyne.CanvasObject
-}
-
-func (c *turnColumn) CreateRenderer() fyne.WidgetRenderer { return &columnRenderer{c} }
-
-type columnRenderer struct{ c *turnColumn }
-
-func (r *columnRenderer) Destroy()                     {}
-func (r *columnRenderer) Layout(fyne.Size)             {}
-func (r *columnRenderer) MinSize() fyne.Size           { return fyne.NewSize(1, r.c.t.total) }
-func (r *columnRenderer) Objects() []fyne.CanvasObject { return r.c.inSight }
-func (r *columnRenderer) Refresh()                     { canvas.Refresh(r.c) }
 
 // ScrollTo brings a turn into sight.
 func (w *Window) ScrollTo(turn uint64) { w.transcript.scrollTo(turn) }

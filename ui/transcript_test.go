@@ -102,11 +102,11 @@ func TestResizeKeepsThePlace(t *testing.T) {
 func TestOnlyTurnsInSightAreInTheTree(t *testing.T) {
 	w, _ := testWindow(t, Actions{})
 	w.SetTurns(conversation(200))
-	if n := len(w.transcript.column.inSight); n == 0 || n > 12 {
+	if n := len(w.transcript.column.objects); n == 0 || n > 12 {
 		t.Fatalf("%d of 200 turns are drawn", n)
 	}
 	w.transcript.page(-50)
-	for _, o := range w.transcript.column.inSight {
+	for _, o := range w.transcript.column.objects {
 		if v := o.(*turnView); !v.shown {
 			t.Fatalf("turn %d is drawn but parked", v.turn.ID)
 		}

@@ -844,28 +844,8 @@ func (q *questionEditor) CreateRenderer() fyne.WidgetRenderer {
 
 // editEntry asks with Enter; Shift+Enter breaks the line.
 type editEntry struct {
-	widget.Entry
+	shiftEntry
 	onAsk, onEnd func()
-	shift        bool
-}
-
-func (e *editEntry) KeyDown(k *fyne.KeyEvent) {
-	if k.Name == desktop.KeyShiftLeft || k.Name == desktop.KeyShiftRight {
-		e.shift = true
-	}
-	e.Entry.KeyDown(k)
-}
-
-func (e *editEntry) KeyUp(k *fyne.KeyEvent) {
-	if k.Name == desktop.KeyShiftLeft || k.Name == desktop.KeyShiftRight {
-		e.shift = false
-	}
-	e.Entry.KeyUp(k)
-}
-
-func (e *editEntry) FocusLost() {
-	e.shift = false
-	e.Entry.FocusLost()
 }
 
 func (e *editEntry) TypedKey(k *fyne.KeyEvent) {

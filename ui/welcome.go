@@ -91,6 +91,8 @@ func newWelcomeCard(act Actions, openModel func()) *welcomeCard {
 	c.next = newButton(primary, "", "", act.WelcomeNext)
 	c.own = newButton(secondary, "folder", words.T("Open a model of your own…"), openModel)
 	c.skip = newButton(quiet, "", "", act.WelcomeSkip)
+	c.next.Hide()
+	c.skip.Hide()
 	c.ExtendBaseWidget(c)
 	c.Hide()
 	return c
@@ -235,6 +237,8 @@ func newWelcomeStrip(act Actions) *welcomeStrip {
 	s := &welcomeStrip{dots: newSteps(), title: newLabel("", textSmall+1, colorText).bold(), bar: newProgress()}
 	s.next = newButton(secondary, "", "", act.WelcomeNext).tiny()
 	s.skip = newButton(quiet, "", "", act.WelcomeSkip).tiny()
+	s.next.Hide()
+	s.skip.Hide()
 	s.ExtendBaseWidget(s)
 	s.Hide()
 	return s

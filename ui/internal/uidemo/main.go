@@ -142,6 +142,7 @@ func main() {
 	theme := flag.String("theme", "system", "light, dark or system")
 	text := flag.Float64("text", 1, "the text's size, a factor")
 	language := flag.String("language", "en", "such as de")
+	sidebar := flag.Bool("sidebar", false, "show the conversations")
 	fontDir := flag.String("fonts", "", "folder for the fonts that Galago brings")
 	flag.Parse()
 	if *fontDir != "" {
@@ -164,12 +165,13 @@ func main() {
 		Settings: func(s ui.Settings) { fmt.Printf("%+v\n", s) }, CopyMarkdown: func(uint64) { w.Notify("Copied as Markdown") }, CopyText: func(s string) { fmt.Printf("copied %q\n", s) },
 		Continue: func(id uint64) { fmt.Println("continue", id) }, PickAnswer: func(id uint64, n int) { fmt.Println("pick", id, n) },
 		DeleteFrom: func(id uint64) { fmt.Println("delete", id) }, Branch: func(id uint64, q string) { fmt.Printf("branch %d %q\n", id, q) },
-		OpenLink: func(a string) { fmt.Println("open", a) }, Seen: func(ids []uint64) { fmt.Println("seen", ids) },
+		OpenConversation: func(id, turn int64) { w.SetOpen(id) }, Search: func(string) {}, RenameConversation: func(int64, string) {}, ImportConversation: say("import"),
+		OpenData: say("data"), OpenLink: func(a string) { fmt.Println("open", a) }, Seen: func(ids []uint64) { fmt.Println("seen", ids) },
 		ModelActions: modelActions(func() *ui.Window { return w }),
 		OpenImage:    func(uint64, int) { w.ShowImage(ui.Sheet{Title: "shelf.jpg", Image: shelf}) },
 	})
 	w.Fyne().Resize(fyne.NewSize(float32(*width), float32(*height)))
-	w.SetSettings(ui.Settings{MaxTokens: 768, Temperature: 0.7, Theme: *theme, TextSize: *text, FreeCost: "adds about 0.4 s to each question", IdleMinutes: 15})
+	w.SetSettings(ui.Settings{MaxTokens: 768, Temperature: 0.7, Theme: *theme, TextSize: *text, FreeCost: "adds about 0.4 s to each question", IdleMinutes: 15, Info: &info})
 	w.SetModel(ui.Model{Name: "Qwen3-VL-4B", Detail: "Q8_0 · 8k context", Loading: -1, Vision: true})
 	w.SetGauge(gauge(4.5))
 	w.SetPanel(panel(0))
@@ -178,6 +180,13 @@ func main() {
 		{Image: shelf, Caption: "Shapes on a shelf", Question: "How many circles are there?"},
 		{Image: green, Caption: "A tall one", Question: "What colour is the circle, and where is it?"},
 		{Image: purple, Caption: "Numbers", Question: "What number is printed here?"},
+	})
+	if *sidebar {
+		w.ShowSidebar(true)
+	}
+	w.SetConversations([]ui.Conversation{
+		{ID: 1, Title: "Mugs on the shelf", Updated: time.Now(), Busy: true}, {ID: 2, Title: "Receipt, total and VAT", Updated: time.Now(), Interrupted: true},
+		{ID: 3, Title: "Which plant is this?", Updated: time.Now().AddDate(0, 0, -1)},
 	})
 	show(w, *scene)
 	w.ShowAndRun()
@@ -189,6 +198,15 @@ var done = ui.Turn{
 }
 
 func say(s string) func() { return func() { fmt.Println(s) } }
+
+// info is what the settings know.
+var info = ui.SettingsInfo{
+	Temperature: ui.Range{Max: 2, Default: 0.7}, TopK: ui.Range{Max: 1000, Default: 40}, TopP: ui.Range{Max: 1, Default: 0.95}, MinP: ui.Range{Max: 1, Default: 0.05},
+	RepeatPenalty: ui.Range{Min: 1, Max: 2, Default: 1}, MaxTokens: ui.Range{Min: 1, Max: 65536, Default: 768}, Seed: ui.Range{Max: 1 << 32},
+	IdleMinutes: ui.Range{Max: 1440}, TextSize: ui.Range{Min: 0.8, Max: 1.6, Default: 1}, Context: ui.Range{Min: 512, Max: 1 << 20}, SystemLength: 4000, PresetLength: 60,
+	Presets: []ui.Preset{{Name: "Usual"}, {Name: "Terse"}}, Preset: "Usual", Languages: []ui.Option{{Label: "Like the system"}, {Value: "de", Label: "Deutsch"}},
+	DataFolder: "/home/someone/.local/share/galago", Cards: []ui.Card{{UUID: "GPU-1", Name: "NVIDIA GeForce RTX 3050 6GB Laptop GPU", Chosen: true}},
+}
 
 // spilling is a gauge with an alarm, and a request that is more than what is free.
 func spilling() ui.Gauge {
@@ -291,14 +309,18 @@ func show(w *ui.Window, scene string) {
 			time.Sleep(time.Second)
 			fyne.Do(func() { w.ShowImage(ui.Sheet{Title: "shelf.jpg", Image: shelf}) })
 		}()
-	case "crop":
+	case "crop", "crop-new":
+		region := image.Rect(200, 60, 390, 230)
+		if scene == "crop-new" {
+			region = image.Rectangle{}
+		}
 		w.SetTurns([]ui.Turn{done})
 		w.SetAttachments([]ui.Attachment{one})
 		go func() {
 			time.Sleep(time.Second)
 			fyne.Do(func() {
 				w.ShowImage(ui.Sheet{
-					Title: "shelf.jpg · 4032 × 3024", Image: shelf, Region: image.Rect(200, 60, 390, 230),
+					Title: "shelf.jpg · 4032 × 3024", Image: shelf, Region: region,
 					Crop: func(image.Rectangle) {}, Whole: say("whole"), Save: say("save"), Copy: say("copy"), Seen: say("seen"),
 				})
 			})
