@@ -34,35 +34,33 @@ var errNotStarted = errors.New("no worker was started")
 func (x *exam) engines(ctx context.Context) {
 	x.engine.err = errNotStarted
 	x.libraries()
-	current, any := engines.Current()
-	x.veil.own(current.Dir, "<CUDA engine>")
-	any = x.start(ctx, current, any)
+	found := engines.Find()
+	for _, e := range found {
+		x.veil.own(e.Dir, "<CUDA engine>")
+	}
+	x.start(ctx, engines.Environment())
 	if x.engine.err != nil {
 		x.notStarted()
 		return
 	}
 	x.started()
-	x.gpu(current, any)
+	x.gpu(ctx, found)
 }
 
-// start starts a worker, with the CUDA engine if there is one, and without it if that is what breaks it. It returns
-// whether the CUDA engine is to be used.
-func (x *exam) start(ctx context.Context, current engines.Engine, any bool) bool {
-	if any {
-		x.withEngine = []string{protocol.CUDAEnv + "=" + current.Dir}
-	}
-	x.engine = greet(ctx, x.o.Engine, append(x.allCards(), x.withEngine...), x.o.limits.greet)
-	if x.engine.err == nil || !any || ctx.Err() != nil {
-		return any
+// start starts a worker with the CUDA engine that the environment names, and without it if that is what breaks it.
+func (x *exam) start(ctx context.Context, withEngine []string) {
+	x.withEngine = withEngine
+	x.engine = greet(ctx, x.o.Engine, append(x.allCards(), withEngine...), x.o.limits.greet)
+	if x.engine.err == nil || withEngine == nil || ctx.Err() != nil {
+		return
 	}
 	plain := greet(ctx, x.o.Engine, x.allCards(), x.o.limits.greet)
 	if plain.err != nil {
-		return any
+		return
 	}
-	x.missing("CUDA engine", "The engine does not start with the CUDA engine in "+current.Dir+": "+sentence(x.engine.err.Error())+
-		" Without it answers come from the CPU.", "Remove the CUDA engine and install it again, on Galago's page of models.")
+	x.missing("CUDA engine", "The engine does not start with the CUDA engine: "+sentence(x.engine.err.Error())+" Without it answers come from the CPU.",
+		"Remove the CUDA engine and install it again, on Galago's page of models.")
 	x.engine, x.withEngine = plain, nil
-	return false
 }
 
 // allCards shows a worker all cards that the driver names, since Galago chooses among them itself.

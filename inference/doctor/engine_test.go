@@ -94,10 +94,10 @@ func TestDevicesAgainstTheDriver(t *testing.T) {
 		"other names":       {[]string{"A"}, []string{"C"}, nil, true, "", "ggml sees C", "The driver sees A", "Restart"},
 		"hidden":            {[]string{"A", "B"}, []string{"A"}, nil, true, "0", "ggml sees A", "The driver sees A, B", "CUDA_VISIBLE_DEVICES is set"},
 		"no driver":         {nil, []string{"A"}, nil, true, "", "A", "does not tell its memory", "driver"},
-		"no engine":         {[]string{"A"}, nil, nil, false, "", "", "no CUDA engine", "page of models"},
-		"old driver":        {[]string{"A"}, nil, &protocol.CUDA{Problem: protocol.CUDAOldDriver, Runtime: 13010, Driver: 12040}, true, "", "", "needs CUDA 13.1; this driver runs CUDA up to 12.4", "newer NVIDIA driver"},
-		"runtime missing":   {[]string{"A"}, nil, &protocol.CUDA{Problem: protocol.CUDALibrary, Library: "libcublas.so.13"}, true, "", "", "libcublas.so.13", "Install the CUDA engine again"},
-		"left out":          {[]string{"A"}, nil, &protocol.CUDA{Problem: protocol.CUDACrashed}, true, "", "", "died while it loaded", "Try it again"},
+		"no engine":         {[]string{"A"}, nil, nil, false, "", "", "no CUDA engine", "make engine-cuda"},
+		"old driver":        {[]string{"A"}, nil, &protocol.CUDA{Problem: protocol.CUDAOldDriver, Runtime: 13010, Driver: 12040}, true, "", "", "CUDA 12.4 at most, and the engine needs CUDA 13.1", "newer"},
+		"runtime missing":   {[]string{"A"}, nil, &protocol.CUDA{Problem: protocol.CUDALibrary, Library: "libcublas.so.13"}, true, "", "", "libcublas.so.13 is missing", "Install the engine again"},
+		"left out":          {[]string{"A"}, nil, &protocol.CUDA{Problem: protocol.CUDACrashed}, true, "", "", "left out", "choose it once more"},
 		"broken":            {[]string{"A"}, nil, &protocol.CUDA{Problem: protocol.CUDABroken, Detail: "odd thing"}, true, "", "", "odd thing", "again"},
 		"no card, and why":  {[]string{"A"}, nil, &protocol.CUDA{Problem: protocol.CUDANoCard}, true, "", "", "libcuda.so.1", "libcuda1"},
 		"no word, and why?": {[]string{"A"}, nil, nil, true, "", "", "libcuda.so.1", "libcuda1"},
@@ -114,7 +114,11 @@ func TestDevicesAgainstTheDriver(t *testing.T) {
 				if x.engine.err != nil {
 					t.Fatal(x.engine.err)
 				}
-				x.gpu(engine, c.there)
+				var found []engines.Engine
+				if c.there {
+					found = append(found, engine)
+				}
+				x.gpu(t.Context(), found)
 			})
 			f := about(list, whatGPU)
 			if !strings.Contains(f.Found, c.found) || !strings.Contains(f.Problem, c.problem) || !strings.Contains(f.Cure, c.cure) ||
@@ -157,7 +161,7 @@ func TestNoCUDA(t *testing.T) {
 func TestACUDAEngineThatEndsTheWorker(t *testing.T) {
 	x := &exam{o: Options{Engine: impersonate(t, "crash"), people: anna, limits: limits{}.withDefaults()}}
 	x.veil = newVeil(x.o)
-	x.start(t.Context(), engines.Engine{Dir: "/x/engine"}, true)
+	x.start(t.Context(), []string{protocol.CUDAEnv + "=/x/engine"})
 	f := about(x.list, "CUDA engine")
 	if x.engine.err != nil || x.withEngine != nil || !strings.Contains(f.Problem, "the CUDA engine did it") || f.Cure == "" {
 		t.Errorf("%v, %+v", x.engine.err, f)

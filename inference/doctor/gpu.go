@@ -1,9 +1,11 @@
 package doctor
 
 import (
+	"context"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 
@@ -13,9 +15,9 @@ import (
 
 const whatGPU = "GPU backend"
 
-// gpu compares what ggml computes on with what the driver sees.
-func (x *exam) gpu(current engines.Engine, any bool) {
-	x.foundEngines(current, any)
+// gpu compares what ggml computes on with what the driver sees. found are the CUDA engines, the one that counts first.
+func (x *exam) gpu(ctx context.Context, found []engines.Engine) {
+	x.foundEngines(found)
 	var seen []string
 	for _, d := range x.engine.hello.Devices {
 		if isGPU(d) {
@@ -26,7 +28,7 @@ func (x *exam) gpu(current engines.Engine, any bool) {
 	names := x.cards.names()
 	switch {
 	case len(seen) == 0 && len(names) > 0:
-		x.noBackend(any)
+		x.noBackend(ctx, found)
 	case len(seen) == 0: // the driver's finding says it all
 	case len(names) == 0:
 		x.warn(whatGPU, strings.Join(seen, ", "), "ggml computes on it, but the driver does not tell its memory, so that Galago cannot plan what fits.",
@@ -44,22 +46,21 @@ func (x *exam) gpu(current engines.Engine, any bool) {
 }
 
 // foundEngines says which CUDA engines there are.
-func (x *exam) foundEngines(current engines.Engine, any bool) {
+func (x *exam) foundEngines(found []engines.Engine) {
 	var words []string
-	for _, e := range engines.Find() {
-		x.veil.own(e.Dir, "<CUDA engine>")
+	for i, e := range found {
 		text := "CUDA " + orUnknown(e.CUDA) + " (" + string(e.Source) + ") in " + e.Dir
-		if any && e.Dir == current.Dir {
+		switch {
+		case e.LeftOut:
+			text += ", left out"
+		case i == 0 && x.withEngine != nil:
 			text += ", in use"
 		}
 		words = append(words, text)
 	}
-	found := strings.Join(words, "; ")
-	if any && current.Llama != "" && current.Llama != x.o.Llama {
-		x.warn("CUDA engine", found, "It belongs to llama.cpp "+current.Llama+", and this Galago to "+x.o.Llama+".", "Install the engine again, on Galago's page of models.")
-		return
+	if !slices.ContainsFunc(x.list, func(f ranked) bool { return f.What == "CUDA engine" }) { // else it is the culprit
+		x.ok("CUDA engine", strings.Join(words, "; "))
 	}
-	x.ok("CUDA engine", found)
 }
 
 // differ is what to do when ggml and the driver see different cards.
@@ -76,18 +77,19 @@ func (x *exam) differ() string {
 }
 
 // noBackend says why a card that the driver sees is not computed on.
-func (x *exam) noBackend(any bool) {
+func (x *exam) noBackend(ctx context.Context, found []engines.Engine) {
 	const cpu = " So answers are computed on the CPU, which is slower."
 	beside, _ := filepath.Glob(filepath.Join(x.o.Libraries, "*ggml-cuda*"))
-	if !any && len(beside) == 0 {
-		x.missing(whatGPU, "There is a card, but no CUDA engine."+cpu,
-			"Install it on Galago's page of models (GPU engine). In a source tree, with the CUDA toolkit (nvcc): make engine-cuda.")
+	if len(found) == 0 && len(beside) == 0 {
+		x.noEngine(ctx, cpu)
 		return
 	}
-	if c := x.engine.hello.CUDA; c != nil && c.Problem != "" && c.Problem != protocol.CUDANoCard {
-		problem, cure := cudaProblem(c)
-		x.missing(whatGPU, problem+cpu, cure)
-		return
+	if c := x.engine.hello.CUDA; c != nil && c.Problem != protocol.CUDANoCard {
+		if why := engines.Why(x.engine.hello); why != nil {
+			problem, cure := sentences(why.Error())
+			x.missing(whatGPU, "The CUDA engine cannot be used. "+problem+cpu, cure)
+			return
+		}
 	}
 	if problem, cure := x.host.noCUDA(x.host.around()); problem != "" {
 		x.missing(whatGPU, problem+cpu, cure)
@@ -101,32 +103,22 @@ func (x *exam) noBackend(any bool) {
 		"Install the engine again, on Galago's page of models, and a newer driver if that does not help.")
 }
 
-// cudaProblem says why a CUDA engine is of no use, by the worker's own account.
-func cudaProblem(c *protocol.CUDA) (problem, cure string) {
-	again := "Install the CUDA engine again, on Galago's page of models."
-	switch c.Problem {
-	case protocol.CUDALibrary:
-		return "The CUDA engine lacks a library of the CUDA runtime (" + filepath.Base(c.Library) + ").", again
-	case protocol.CUDANoDriver:
-		return "The CUDA engine does not find the driver's library (libcuda.so.1).", "Install NVIDIA's driver, or the rest of it (package libcuda1, libnvidia-compute or nvidia-driver-cuda)."
-	case protocol.CUDAOldDriver:
-		problem = "The driver is too old for the CUDA engine"
-		if c.Runtime > 0 && c.Driver > 0 {
-			problem += ", which needs CUDA " + cudaVersion(c.Runtime) + "; this driver runs CUDA up to " + cudaVersion(c.Driver)
+// noEngine says whether there is a CUDA engine for the card that could be installed.
+func (x *exam) noEngine(ctx context.Context, cpu string) {
+	c := x.cards.driver.Cards[0]
+	_, err := engines.For(engines.Card{
+		Name: c.Name, Major: c.Major, Minor: c.Minor, Driver: x.cards.driver.Version, CUDA: x.cards.driver.CUDA, Windows: runtime.GOOS == "windows",
+	})
+	if err != nil {
+		problem, cure := sentences(sentence(err.Error()))
+		if !strings.Contains(strings.TrimSuffix(err.Error(), "."), ". ") {
+			cure = "In a source tree, with the CUDA toolkit (nvcc): make engine-cuda."
 		}
-		return problem + ".", "Install a newer NVIDIA driver, or a CUDA engine for older drivers (Galago's page of models offers the one that fits)."
-	case protocol.CUDAMixed:
-		return "The parts of the NVIDIA driver do not match: it was updated while it was running.", "Restart the machine."
-	case protocol.CUDASystem:
-		return "The CUDA engine was built for a newer system (" + filepath.Base(c.Library) + ").", "Update the system, or build the CUDA engine here: make engine-cuda."
-	case protocol.CUDAVersion:
-		return "The CUDA engine belongs to another version of llama.cpp.", again
-	case protocol.CUDANoEngine:
-		return "The folder of the CUDA engine holds none.", again
-	case protocol.CUDACrashed:
-		return "The engine died while it loaded the CUDA engine, so it was left out.", "Try it again on Galago's page of models, with a newer NVIDIA driver if there is one."
+		x.missing(whatGPU, "There is a card, but no CUDA engine. "+problem+cpu, cure)
+		return
 	}
-	return "The CUDA engine does not work (" + strings.TrimSpace(c.Detail) + ").", again
+	x.missing(whatGPU, "There is a card, but no CUDA engine."+cpu,
+		"Install it on Galago's page of models (GPU engine). In a source tree, with the CUDA toolkit (nvcc): make engine-cuda.")
 }
 
 // noCUDA says what keeps every CUDA program from computing, although the driver runs; empty when nothing does.
