@@ -80,7 +80,7 @@ func (x *exam) differ() string {
 func (x *exam) noBackend(ctx context.Context, found []engines.Engine) {
 	const cpu = " So answers are computed on the CPU, which is slower."
 	beside, _ := filepath.Glob(filepath.Join(x.o.Libraries, "*ggml-cuda*"))
-	if len(found) == 0 && len(beside) == 0 {
+	if len(found) == 0 && len(beside) == 0 && x.engine.hello.CUDA == nil {
 		x.noEngine(ctx, cpu)
 		return
 	}

@@ -200,6 +200,10 @@ func (t *Test) lines() []string {
 	}
 	onCard := t.GPULayers > 0 || t.GPUBytes > 0
 	switch {
+	case t.Layers > 0 && t.PictureTokens == 0 && onCard:
+		add("%d of %d layers on the card", t.GPULayers, t.Layers)
+	case t.Layers > 0 && t.PictureTokens == 0:
+		add("all %d layers on the CPU", t.Layers)
 	case t.Layers > 0 && onCard && t.VisionOnGPU:
 		add("%d of %d layers on the card, and the vision tower", t.GPULayers, t.Layers)
 	case t.Layers > 0 && onCard:

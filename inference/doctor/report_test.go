@@ -157,7 +157,8 @@ func TestWhySlow(t *testing.T) {
 		"spilled":             {func(t *Test) { t.GrownBytes = 1 << 28 }, nil, "memory of the card", "only 256 MiB less free"},
 		"spilled, said":       {nil, func(_ *exam, r *run) { r.status.Spill = "The driver keeps it elsewhere." }, "memory of the card", "keeps it elsewhere"},
 		"reduced":             {nil, func(_ *exam, r *run) { r.status.Reduced = []string{"The context is smaller"} }, "settings of the test", "context is smaller"},
-		"picture":             {func(t *Test) { t.PictureMs = 9000 }, nil, "picture", "most of the time"},
+		"picture":             {func(t *Test) { t.PictureMs, t.PictureTokens = 9000, 2000 }, nil, "picture", "most of the time"},
+		"a small picture":     {func(t *Test) { t.PictureMs, t.PictureTokens = 9000, 70 }, nil, "", ""},
 		"busy": {nil, func(_ *exam, r *run) {
 			r.before, r.after = effort{ran: second(1), known: true}, effort{ran: second(2), waited: second(3), known: true}
 		}, "processors during the test", "wait for a free processor"},
@@ -291,10 +292,10 @@ func TestReportHoldsNothingPrivate(t *testing.T) {
 				t.Errorf("%s: %q comes out:\n%s", name, private, r.Text)
 			}
 		}
-		if c.last != "" && len(about2(r, "model opened last")) == 0 {
+		if c.last != "" && len(said(r, "model opened last")) == 0 {
 			t.Errorf("%s: nothing is said of the model that was opened last:\n%s", name, r.Text)
 		}
-		if len(about2(r, "crash reports")) == 0 {
+		if len(said(r, "crash reports")) == 0 {
 			t.Errorf("%s: nothing is said of the crash:\n%s", name, r.Text)
 		}
 	}
@@ -308,8 +309,8 @@ func annaAt(home string) people {
 	}
 }
 
-// about2 is what a report says of something.
-func about2(r Report, what string) string {
+// said is what a report says of something.
+func said(r Report, what string) string {
 	for _, f := range r.Findings {
 		if f.What == what {
 			return f.Found + f.Problem

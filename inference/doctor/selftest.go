@@ -166,6 +166,9 @@ func (r *run) do(ctx context.Context, picture *vision.Picture) error {
 	r.test.Layers, r.test.GPULayers = status.Loaded.Layers, status.Loaded.GPULayers
 	if !r.test.Judged {
 		r.veil.word(status.Loaded.Name)
+		if status.Facts != nil {
+			r.test.Model += ": " + describe(status.Facts)
+		}
 	}
 	request := inference.Request{Messages: []inference.Message{{Role: "user", Text: question}}, MaxTokens: mostTokens}
 	if status.Loaded.Vision.Enabled {

@@ -8,8 +8,11 @@ import (
 	"galago/vram"
 )
 
-// slowPicture is how long a picture may take before something is said about it, in milliseconds.
-const slowPicture = 5000
+// A picture that takes so long, in milliseconds, and has so many tokens, could be read at a lower detail.
+const (
+	slowPicture = 5000
+	bigPicture  = 512
+)
 
 // whySlow adds what the self-test shows of why answers are slow, as far as it can be known. What makes every answer slow
 // (no AVX2, a battery, an emulated processor) has its finding already.
@@ -50,7 +53,7 @@ func (x *exam) whySlow(r *run) {
 			"Close programs that use the card, then test again.")
 	}
 	x.busy(r)
-	if t.PictureMs > slowPicture {
+	if t.PictureMs > slowPicture && t.PictureTokens > bigPicture {
 		x.warn("picture", seconds(t.PictureMs)+fmt.Sprintf(" for %d tokens", t.PictureTokens), "Reading the picture took most of the time; the more tokens it has, the longer.",
 			"Choose the detail “low” for pictures, or a smaller range of picture tokens.")
 	}

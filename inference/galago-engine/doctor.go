@@ -53,7 +53,7 @@ func parseDoctor(args []string, errOut io.Writer) (o doctor.Options, asJSON bool
 	return o, asJSON, nil
 }
 
-// examineFor is how long Ctrl-C may take, when something is in the way.
+// leaveDoctorWithin is how long Ctrl-C may take, when something is in the way.
 const leaveDoctorWithin = 2 * time.Second
 
 func doctorCommand(args []string, out, errOut io.Writer) int {
