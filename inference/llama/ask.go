@@ -391,10 +391,14 @@ func (r *run) generate(ctx context.Context) (protocol.StopReason, error) {
 	defer llama.SamplerFree(sampler)
 	var text pending
 	var first time.Time
-	finish := func(reason protocol.StopReason) (protocol.StopReason, error) {
-		if rest := text.rest(); rest != "" {
-			r.out.Delta(protocol.Delta{ID: r.ask.ID, Text: rest})
+	turn := stopper{at: b.template.stop}
+	say := func(s string) {
+		if s != "" {
+			r.out.Delta(protocol.Delta{ID: r.ask.ID, Text: s})
 		}
+	}
+	finish := func(reason protocol.StopReason) (protocol.StopReason, error) {
+		say(turn.held + text.rest())
 		if n := r.stats.AnswerTokens - 1; n > 0 {
 			r.stats.TokensPerSec = float64(n) / time.Since(first).Seconds()
 		}
@@ -415,8 +419,9 @@ func (r *run) generate(ctx context.Context) (protocol.StopReason, error) {
 		}
 		r.stats.AnswerTokens++
 		b.said = append(b.said, token)
-		if s := text.add(b.bytes(token)); s != "" {
-			r.out.Delta(protocol.Delta{ID: r.ask.ID, Text: s})
+		shown, end := turn.add(text.add(b.bytes(token)))
+		if say(shown); end {
+			return finish(protocol.StopEnd)
 		}
 		if r.stats.AnswerTokens >= r.ask.MaxTokens {
 			return finish(protocol.StopLimit)

@@ -128,14 +128,15 @@ func (b *Backend) load(ctx context.Context, l protocol.Load, progress func(proto
 		return err
 	}
 	bos, eos := llama.VocabBOS(b.vocab), llama.VocabEOS(b.vocab)
-	source := llama.ModelChatTemplate(b.model, "")
+	source, stop := llama.ModelChatTemplate(b.model, ""), ""
 	if source == "" {
-		source = templateFor(b.control)
+		source, stop = templateFor(b.control, l.MMProj != "", b.names(l)...)
 	}
 	t, err := newChatTemplate(source, b.tokenText(bos), b.tokenText(eos))
 	if err != nil {
 		return &worker.Failure{Code: protocol.CodeModelInvalid, Op: "read the chat template", Detail: err.Error()}
 	}
+	t.stop = stop
 	b.template = t
 	b.space = b.spaceBefore()
 	b.describe(l)
@@ -338,6 +339,17 @@ func newContext(model llama.Model, p llama.ContextParams) (llama.Context, error)
 		}
 	}
 	return ctx, nil
+}
+
+// names are what the model is called, in its file and by it.
+func (b *Backend) names(l protocol.Load) []string {
+	names := []string{strings.TrimSuffix(filepath.Base(l.Model), ".gguf")}
+	for _, key := range []string{"general.name", "general.basename", "general.finetune"} {
+		if name, ok := llama.ModelMetaValStr(b.model, key); ok {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 func (b *Backend) describe(l protocol.Load) {

@@ -30,8 +30,9 @@ type part struct {
 type chatTemplate struct {
 	compiled *jinja.Template
 	bos, eos string
-	system   bool // it has a place for a system message
-	lists    bool // it wants a message's content as a list of parts
+	system   bool   // it has a place for a system message
+	stop     string // ends an answer; empty: the model's own tokens alone do
+	lists    bool   // it wants a message's content as a list of parts
 }
 
 func newChatTemplate(source, bos, eos string) (*chatTemplate, error) {

@@ -234,7 +234,11 @@ func TestTemplateForAVocabulary(t *testing.T) {
 		"[INST]":  "<s>[INST] Be terse.\n\nhi [/INST] yes</s>[INST] why [/INST]",
 		"none":    "<s>USER: Be terse.\n\nhi ASSISTANT: yes</s>USER: why ASSISTANT:",
 	} {
-		tmpl, err := newChatTemplate(templateFor(func(c string) bool { return c == control }), "<s>", "</s>")
+		source, stop := templateFor(func(c string) bool { return c == control }, false, "model-1B-it")
+		if seen, _ := templateFor(func(c string) bool { return c == control }, true, "model-1B"); seen != source || stop != "" {
+			t.Errorf("%s: another template for a model with eyes, or it stops at %q", control, stop)
+		}
+		tmpl, err := newChatTemplate(source, "<s>", "</s>")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -242,5 +246,52 @@ func TestTemplateForAVocabulary(t *testing.T) {
 		if got := prompted(parts); err != nil || got != want {
 			t.Errorf("%s:\n%q, %v; want\n%q", control, got, err, want)
 		}
+	}
+}
+
+// A model that was never taught to talk has the control tokens of its sister in its vocabulary, and does not know them.
+func TestTemplateForAModelThatOnlyGoesOn(t *testing.T) {
+	source, stop := templateFor(func(string) bool { return true }, false, "gemma-3-270m-q4_k_m", "Gemma 3 270m")
+	tmpl, err := newChatTemplate(source, "<bos>", "<eos>")
+	if err != nil {
+		t.Fatal(err)
+	}
+	parts, err := tmpl.parts([]protocol.Message{{Role: "user", Text: "hi"}, {Role: "assistant", Text: " yes"}, {Role: "user", Text: "why"}}, false)
+	if got, want := prompted(parts), "<bos>Question: hi\n\nAnswer: yes\n\nQuestion: why\n\nAnswer:"; err != nil || got != want || stop == "" {
+		t.Errorf("%q, %v; want %q", got, err, want)
+	}
+	for _, name := range []string{"gemma-3-270m-it-Q8_0", "Qwen2.5 0.5B Instruct", "TinyLlama_Chat", "llava-v1.5"} {
+		if _, stop := templateFor(func(string) bool { return true }, false, name); stop != "" {
+			t.Errorf("%s counts as one that only goes on", name)
+		}
+	}
+}
+
+func TestStopperEndsAnAnswer(t *testing.T) {
+	for _, c := range []struct {
+		say, want string
+		end       bool
+	}{
+		{" Paris.\n\nQuestion: and", " Paris.", true},
+		{"\n\n\nQuestion: and", "", true},
+		{"one\n\ntwo\nQuest", "one\n\ntwo\nQuest", false},
+		{"Question: is not at the beginning of a line\n", "Question: is not at the beginning of a line\n", false},
+		{"a\nQuestions: b", "a\nQuestions: b", false},
+	} {
+		for step := 1; step <= len(c.say); step++ {
+			s := stopper{at: plainStop}
+			got, ended := "", false
+			for i := 0; i < len(c.say) && !ended; i += step {
+				shown, end := s.add(c.say[i:min(i+step, len(c.say))])
+				got, ended = got+shown, end
+			}
+			if got += s.held; got != c.want || ended != c.end {
+				t.Errorf("%q in steps of %d: %q, %v; want %q, %v", c.say, step, got, ended, c.want, c.end)
+			}
+		}
+	}
+	var never stopper
+	if shown, end := never.add("a\nQuestion:"); shown != "a\nQuestion:" || end {
+		t.Errorf("the zero stopper: %q, %v", shown, end)
 	}
 }
