@@ -83,6 +83,7 @@ func newProgram(version string, files []string) *program {
 		sockets:  socketPaths(xdg.RuntimeDir, xdg.StateHome, kept),
 		gate:     &gate{do: fyne.Do}, listening: make(chan *bell, 1), stopWatch: func() {},
 	}
+	testCatalogue()
 	p.opening = beginOpening(kept, state)
 	p.log, p.closeLog = openLog(state)
 	var err error

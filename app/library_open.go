@@ -2,11 +2,13 @@ package app
 
 import (
 	"log/slog"
+	"os"
 	"path/filepath"
 
 	"galago/app/library/catalogue"
 	"galago/app/library/download"
 	"galago/app/library/shelf"
+	"galago/assets"
 	"galago/assets/words"
 	"galago/inference"
 	"galago/inference/engines"
@@ -48,4 +50,15 @@ func memoryFor(gpu string, pid int) plan.Device {
 		return d
 	}
 	return plan.Device{Name: words.T("system memory"), Total: vram.System(), Free: vram.Available()}
+}
+
+// CatalogueEnv names the environment variable with a file that takes the place of the catalogue: the end-to-end tests
+// download the built-in model under another name from a server of their own.
+const CatalogueEnv = "GALAGO_TEST_CATALOGUE"
+
+// testCatalogue puts it there, before anything reads the catalogue.
+func testCatalogue() {
+	if data, err := os.ReadFile(os.Getenv(CatalogueEnv)); err == nil {
+		assets.Catalogue = data
+	}
 }

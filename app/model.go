@@ -309,7 +309,7 @@ func (c *Controller) bannerNow() *ui.Banner {
 			Text:  words.T("The context and KV type that you chose count when the model is loaded again. An answer that is being written ends then."),
 			Label: words.T("Load again"), Do: c.Reload,
 		}
-	case !c.builtIn():
+	case !c.builtIn(), c.welcome.view != nil: // which says the same and more
 		return nil
 	case c.demoErr != nil:
 		return &ui.Banner{

@@ -192,3 +192,44 @@ func (r *recorder) ShowImage(s ui.Sheet) {
 	r.View.ShowImage(s)
 	r.write(line{Event: "image", Name: s.Title})
 }
+
+var fetchStates = map[ui.FetchState]string{
+	ui.FetchWaiting: "waiting", ui.FetchRunning: "running", ui.FetchChecking: "checking", ui.FetchPaused: "paused", ui.FetchFailed: "failed",
+}
+
+func (r *recorder) SetModels(m ui.Models) {
+	r.View.SetModels(m)
+	l := line{Event: "models", Text: m.Note, Line: m.Device, Phase: m.Engine.Title}
+	for _, row := range m.Rows {
+		it := item{Name: row.Name, Info: fetchStates[row.Fetch], Cost: row.Figures}
+		if row.Open {
+			it.Info = "open"
+		}
+		if row.Problem != nil {
+			it.Problem = row.Problem.Title + ": " + row.Problem.Text
+		}
+		l.Items = append(l.Items, it)
+	}
+	r.write(l)
+}
+
+func (r *recorder) SetWelcome(w *ui.Welcome) {
+	r.View.SetWelcome(w)
+	l := line{Event: "welcome"}
+	if w != nil {
+		l.Name, l.Text, l.Phase, l.ID = w.Title, w.Text, w.Next, uint64(w.Step)
+		for _, text := range w.Lines {
+			l.Items = append(l.Items, item{Name: text})
+		}
+	}
+	r.write(l)
+}
+
+func (r *recorder) SetDiagnosis(d ui.Diagnosis) {
+	r.View.SetDiagnosis(d)
+	l := line{Event: "diagnosis", State: d.Busy, Text: d.Summary}
+	for _, f := range append(d.Lines, d.Test...) {
+		l.Items = append(l.Items, item{Name: f.What, Info: f.Found, Problem: f.Problem})
+	}
+	r.write(l)
+}

@@ -62,6 +62,7 @@ func (c *Controller) showWelcome() {
 	if !reflect.DeepEqual(w, c.welcome.view) {
 		c.welcome.view = w
 		c.view.SetWelcome(w)
+		c.showBanner()
 	}
 }
 
@@ -98,11 +99,11 @@ func (c *Controller) welcomeFoundView() *ui.Welcome {
 		}
 		w.Lines = append(w.Lines, line)
 	}
-	title := words.T("CPU mode")
+	line := c.engineText()
 	if e.there {
-		title = engineTitle(e.current)
+		line = strings.TrimSuffix(engineTitle(e.current)+": "+line, ": ")
 	}
-	w.Lines = append(w.Lines, strings.TrimSuffix(title+": "+c.engineText(), ": "))
+	w.Lines = append(w.Lines, line)
 	return w
 }
 

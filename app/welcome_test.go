@@ -33,8 +33,11 @@ func TestWelcome(t *testing.T) {
 	b := firstStart(t, true)
 	w := b.view.welcome
 	if w.Step != 1 || w.Steps != 3 || w.Next == "" || w.Skip == "" || len(w.Lines) != 3 || w.Progress >= 0 ||
-		w.Lines[0] != "RTX 3050 · driver 580.95" || w.Lines[1] != "GPU memory: 5.0 GiB of 6.0 GiB free" || !strings.HasPrefix(w.Lines[2], "CPU mode: RTX 3050 is there") {
+		w.Lines[0] != "RTX 3050 · driver 580.95" || w.Lines[1] != "GPU memory: 5.0 GiB of 6.0 GiB free" || !strings.HasPrefix(w.Lines[2], "RTX 3050 is there") {
 		t.Fatalf("step 1: %+v", w)
+	}
+	if b.view.banner != nil {
+		t.Errorf("beside it there is %+v", b.view.banner)
 	}
 	b.WelcomeNext()
 	w = b.view.welcome
