@@ -44,15 +44,20 @@ func Try(ctx context.Context, e Engine) (protocol.Hello, error) {
 	return hello, err
 }
 
+var inspect = vram.Inspect // a test puts its own cards here
+
 func onCUDA(d protocol.Device) bool { return d.Backend == "CUDA" }
 
 // suits compares what an engine was built for with the cards that are there: one that it has no code for would end the
 // worker at the first question.
 func suits(ctx context.Context, e Engine) error {
 	if len(e.Native)+len(e.PTX) == 0 {
+		e.Native, e.PTX = codeOf(filepath.Join(e.Dir, backendFile()))
+	}
+	if len(e.Native)+len(e.PTX) == 0 {
 		return nil // nobody knows
 	}
-	d, err := vram.Inspect(ctx, lookLimit)
+	d, err := inspect(ctx, lookLimit)
 	if err != nil {
 		return nil // no more is known
 	}
