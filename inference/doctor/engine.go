@@ -247,6 +247,10 @@ func greet(ctx context.Context, program string, env []string, limit time.Duratio
 	inference.AsWorker(cmd)
 	cmd.Env = append(cmd.Env, env...)
 	cmd.WaitDelay = time.Second // for what it may have left behind
+	cmd.Cancel = func() error {
+		killGroup(cmd.Process)
+		return nil
+	}
 	var words tail
 	cmd.Stderr = &words
 	stdin, err1 := cmd.StdinPipe()
