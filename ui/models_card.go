@@ -1,7 +1,6 @@
 package ui
 
 import (
-	"reflect"
 	"slices"
 	"strings"
 
@@ -92,7 +91,11 @@ func callID(f func(id string), id string) {
 
 // set shows a model with the quantisation that is looked at. It reports whether the card may have another height.
 func (c *modelCard) set(r ModelRow, picked string) (resized bool) {
-	if c.row.ID == r.ID && c.picked == picked && c.row.Fetch == r.Fetch && sameRowButFigures(c.row, r) {
+	if c.picked == picked && sameRowButFigures(&c.row, &r) {
+		c.row.Problem = r.Problem // what its choices do may have changed
+		if c.problem != nil {
+			c.problem.set(*r.Problem)
+		}
 		return c.setFigures(r)
 	}
 	if r.ID != c.row.ID || !r.CanDelete {
@@ -430,6 +433,34 @@ func (c *modelCard) TypedKey(e *fyne.KeyEvent) {
 	}
 }
 
+// cardEstimate is about the height of a card that was not made yet: it is corrected when it comes near what is seen.
+func cardEstimate(r *ModelRow, width float32) float32 {
+	h := 2*gap3 + scaled(22) + 2 + scaled(24)
+	if r.About != "" {
+		perLine := max(width/(scaled(textSmall+1)*0.52), 1)
+		h += gap1 + scaled(21)*ceil(float32(len(r.About))/perLine)
+	}
+	if len(r.Variants) > 1 {
+		h += gap2 + scaled(24)
+	}
+	if len(r.Variants) > 0 {
+		h += 6 + scaled(22)
+	}
+	if r.Fetch != FetchNone {
+		h += gap3 + 4 + scaled(26)
+	}
+	if r.Problem != nil {
+		h += scaled(130)
+	}
+	if len(r.Partners) > 0 {
+		h += scaled(60)
+	}
+	if r.CanRemove || r.CanDelete {
+		h += scaled(28)
+	}
+	return h
+}
+
 // heightFor implements flowing.
 func (c *modelCard) heightFor(width float32) float32 { return c.arrange(width, onlyMeasure) }
 
@@ -612,12 +643,12 @@ func (c *modelCard) CreateRenderer() fyne.WidgetRenderer {
 }
 
 // sameRowButFigures compares what is shown of two models but how far a download is.
-func sameRowButFigures(a, b ModelRow) bool {
-	if (a.Problem == nil) != (b.Problem == nil) || a.Problem != nil && !sameProblem(*a.Problem, *b.Problem) ||
-		!slices.Equal(a.Variants, b.Variants) || !slices.Equal(a.Partners, b.Partners) {
+func sameRowButFigures(a, b *ModelRow) bool {
+	if (a.Problem == nil) != (b.Problem == nil) || a.Problem != nil && !sameProblem(*a.Problem, *b.Problem) {
 		return false
 	}
-	a.Progress, a.Figures, a.Problem, a.Variants, a.Partners = 0, "", nil, nil, nil
-	b.Progress, b.Figures, b.Problem, b.Variants, b.Partners = 0, "", nil, nil, nil
-	return reflect.DeepEqual(a, b)
+	return a.ID == b.ID && a.Group == b.Group && a.Name == b.Name && a.Detail == b.Detail && a.About == b.About &&
+		a.Licence == b.Licence && a.Address == b.Address && a.Warning == b.Warning && a.Open == b.Open && a.Suggested == b.Suggested &&
+		a.TextOnly == b.TextOnly && slices.Equal(a.Variants, b.Variants) && a.Variant == b.Variant && a.Size == b.Size && a.Fetch == b.Fetch &&
+		slices.Equal(a.Partners, b.Partners) && a.CanUse == b.CanUse && a.CanDownload == b.CanDownload && a.CanRemove == b.CanRemove && a.CanDelete == b.CanDelete
 }

@@ -34,10 +34,10 @@ type modelsPage struct {
 	total   float32
 	cards   map[string]*modelCard // by the model's ID: those near what is in sight, and the one with the keyboard
 	picked  map[string]string     // the quantisation that the person looks at, by the model's ID
-	heights map[string]float32    // of cards, for width and factor
+	heights map[string]float32    // of cards that were made, for width and factor
 	width   float32
-	factor  float32 // of text
-	ruler   *modelCard
+	factor  float32  // of text
+	busy    bool     // cards are being placed
 	heads   []*label // spare and used headings
 
 	at *modelCard        // where the keyboard was last; nil: at none of the cards
@@ -47,7 +47,8 @@ type modelsPage struct {
 // pageItem is a heading or a card.
 type pageItem struct {
 	heading     string
-	row         int // in models.Rows; -1: the machine's card
+	id          string // of the model; empty: a heading, or the machine's card
+	row         int    // in models.Rows
 	top, height float32
 }
 
@@ -72,7 +73,6 @@ func newModelsPage(act ModelActions, h *hands) *modelsPage {
 	p.column = newSight(func() float32 { return p.total })
 	p.scroll = container.NewVScroll(p.column)
 	p.scroll.OnScrolled = func(fyne.Position) { p.showInSight() }
-	p.ruler = newModelCard(p)
 	p.ExtendBaseWidget(p)
 	return p
 }
@@ -97,7 +97,7 @@ func (p *modelsPage) set(m Models) {
 			if c.set(r, p.variantOf(r)) && p.forget(r.ID) {
 				grown = true
 			}
-		} else if !there || !sameRowButFigures(was, r) || was.Figures != r.Figures {
+		} else if !there || !sameRowButFigures(&was, &r) {
 			delete(p.heights, r.ID)
 			grown = true
 		}
@@ -188,109 +188,131 @@ func groupName(g ModelGroup) string {
 
 func pageHeadHeight() float32 { return scaled(38) }
 
-// build puts all cards in their places. What is at the upper edge stays there.
+// build lists all that is to be shown, and puts it in its place. What is at the upper edge stays there.
 func (p *modelsPage) build() {
 	if p.width <= 0 {
 		return
 	}
 	id, inside := p.atTop()
-	p.items, p.total = p.items[:0], 0
+	p.items = p.items[:0]
 	if p.query == "" {
-		p.put(pageItem{row: -1}, p.machine.heightFor(p.width))
+		p.items = append(p.items, pageItem{row: -1})
 	}
 	seen := map[string]bool{}
 	for g := GroupOwn; g <= GroupOffered; g++ {
-		var rows []int
+		head := len(p.items)
+		p.items = append(p.items, pageItem{})
 		for i, r := range p.models.Rows {
-			if r.Group == g && !seen[r.ID] && p.matches(r) {
+			if r.Group == g && r.ID != "" && !seen[r.ID] && p.matches(r) {
 				seen[r.ID] = true
-				rows = append(rows, i)
+				p.items = append(p.items, pageItem{row: i, id: r.ID})
 			}
 		}
-		if len(rows) > 0 {
-			p.put(pageItem{heading: strings.ToUpper(groupName(g)) + "  " + words.Thousands(int64(len(rows)))}, pageHeadHeight())
-		}
-		for _, i := range rows {
-			p.put(pageItem{row: i}, p.heightOf(p.models.Rows[i])+gap2)
+		if n := len(p.items) - head - 1; n > 0 {
+			p.items[head].heading = strings.ToUpper(groupName(g)) + "  " + words.Thousands(int64(n))
+		} else {
+			p.items = p.items[:head]
 		}
 	}
 	p.drop(func(id string) bool { return !seen[id] })
-	p.scroll.Refresh() // takes the new height
-	if i := p.itemOf(id); i >= 0 && p.scroll.Offset.Y > 0 {
-		p.scroll.ScrollToOffset(fyne.NewPos(0, max(p.items[i].top+inside, 0)))
-	}
 	text := ""
 	if p.query != "" && len(p.items) == 0 {
 		text = words.T("Nothing found for “%s”.", firstOf(p.query, 60))
 	}
 	tell(p.empty, text)
+	p.arrange(id, inside)
 	p.showInSight()
 }
 
-func (p *modelsPage) put(i pageItem, height float32) {
-	i.top, i.height = p.total, height
-	p.items = append(p.items, i)
-	p.total += height
-}
-
-func (p *modelsPage) heightOf(r ModelRow) float32 {
-	if h, known := p.heights[r.ID]; known {
-		return h
+// arrange puts every item below the one before, and holds a card where it was in sight.
+func (p *modelsPage) arrange(id string, inside float32) {
+	p.total = 0
+	at := float32(-1)
+	for i := range p.items {
+		it := &p.items[i]
+		it.top = p.total
+		switch {
+		case it.heading != "":
+			it.height = pageHeadHeight()
+		case it.id == "":
+			it.height = p.machine.heightFor(p.width)
+		default:
+			h, known := p.heights[it.id]
+			if !known {
+				h = cardEstimate(&p.models.Rows[it.row], p.width-2*gap4)
+			}
+			it.height = h + gap2
+		}
+		if id != "" && it.id == id {
+			at = it.top
+		}
+		p.total += it.height
 	}
-	c := p.cards[r.ID]
-	if c == nil {
-		c = p.ruler
-		c.asking = false
-		c.set(r, p.variantOf(r))
-		c.park()
+	if at >= 0 && p.scroll.Offset.Y > 0 {
+		p.scroll.Offset.Y = max(min(at+inside, p.total-p.scroll.Size().Height), 0)
 	}
-	p.heights[r.ID] = c.heightFor(p.width)
-	return p.heights[r.ID]
-}
-
-// idOf is the model of an item; empty: it is none.
-func (p *modelsPage) idOf(i pageItem) string {
-	if i.heading != "" || i.row < 0 || i.row >= len(p.models.Rows) {
-		return ""
-	}
-	return p.models.Rows[i.row].ID
-}
-
-func (p *modelsPage) itemOf(id string) int {
-	if id == "" {
-		return -1
-	}
-	return slices.IndexFunc(p.items, func(i pageItem) bool { return p.idOf(i) == id })
+	p.scroll.Refresh() // takes the new height
 }
 
 // atTop is the first model in sight, and how far it is scrolled out.
 func (p *modelsPage) atTop() (id string, inside float32) {
-	for _, c := range p.cards {
-		y := c.Position().Y - p.scroll.Offset.Y
-		if y+c.Size().Height > 0 && (id == "" || -y > inside) {
-			id, inside = c.row.ID, -y
+	for _, it := range p.items {
+		if it.id != "" && it.top+it.height > p.scroll.Offset.Y {
+			return it.id, p.scroll.Offset.Y - it.top
 		}
 	}
-	return id, inside
+	return "", 0
 }
 
 // nearSight is how far beyond what is in sight cards have widgets: Tab must find the next one there.
 const nearSight float32 = 360
 
-// showInSight gives widgets to what is near, and takes them from the rest.
-func (p *modelsPage) showInSight() {
-	if p.width <= 0 {
-		return
-	}
+// near are the items that have widgets.
+func (p *modelsPage) near() (list []pageItem) {
 	low, high := p.scroll.Offset.Y-nearSight, p.scroll.Offset.Y+p.scroll.Size().Height+nearSight
-	var objects []fyne.CanvasObject
-	near, heads := map[string]bool{}, 0
 	for _, it := range p.items {
-		id := p.idOf(it)
-		keyboard := id != "" && p.at != nil && p.at.row.ID == id
-		if (it.top+it.height < low || it.top > high) && !keyboard {
+		keyboard := it.id != "" && p.at != nil && p.at.row.ID == it.id
+		if it.top+it.height >= low && it.top <= high || keyboard {
+			list = append(list, it)
+		}
+	}
+	return list
+}
+
+// measure makes the cards that are near, and says whether one is not as high as was thought.
+func (p *modelsPage) measure() (changed bool) {
+	for _, it := range p.near() {
+		if _, known := p.heights[it.id]; known || it.id == "" {
 			continue
 		}
+		h := p.cardOf(p.models.Rows[it.row]).heightFor(p.width)
+		p.heights[it.id] = h
+		changed = changed || h+gap2 != it.height
+	}
+	return changed
+}
+
+// showInSight gives widgets to what is near, and takes them from the rest.
+func (p *modelsPage) showInSight() {
+	if p.width <= 0 || p.busy {
+		return
+	}
+	p.busy = true
+	for range 12 { // each time fewer are new; a height that never settles must not hang
+		id, inside := p.atTop()
+		if !p.measure() {
+			break
+		}
+		p.arrange(id, inside)
+	}
+	p.show()
+	p.busy = false
+}
+
+func (p *modelsPage) show() {
+	var objects []fyne.CanvasObject
+	near, heads := map[string]bool{}, 0
+	for _, it := range p.near() {
 		switch {
 		case it.heading != "":
 			if heads == len(p.heads) {
@@ -301,11 +323,11 @@ func (p *modelsPage) showInSight() {
 			h.set(it.heading)
 			h.place(2, it.top+scaled(12), p.width, it.height-scaled(12))
 			objects = append(objects, h.draw)
-		case id == "":
+		case it.id == "":
 			place(p.machine, 0, it.top, p.width, it.height)
 			objects = append(objects, p.machine)
 		default:
-			near[id] = true
+			near[it.id] = true
 			c := p.cardOf(p.models.Rows[it.row])
 			place(c, 0, it.top, p.width, it.height-gap2)
 			objects = append(objects, c)
@@ -426,8 +448,8 @@ func (p *modelsPage) move(by int) {
 	var cards []pageItem
 	at := -1
 	for _, it := range p.items {
-		if id := p.idOf(it); id != "" {
-			if p.at != nil && p.at.row.ID == id {
+		if it.id != "" {
+			if p.at != nil && p.at.row.ID == it.id {
 				at = len(cards)
 			}
 			cards = append(cards, it)

@@ -304,8 +304,8 @@ func TestSearchingModels(t *testing.T) {
 	_, p, _ := modelsSheet(t, sampleModels())
 	ids := func() (list []string) {
 		for _, it := range p.items {
-			if id := p.idOf(it); id != "" {
-				list = append(list, id)
+			if it.id != "" {
+				list = append(list, it.id)
 			}
 		}
 		return list

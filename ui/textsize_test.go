@@ -33,8 +33,11 @@ func fillWindow(w *Window) {
 }
 
 // cutTexts are the texts in a window that do not fit into their place and are not shortened with an ellipsis either.
-func cutTexts(c fyne.Canvas) (cut []string) {
-	for _, o := range test.LaidOutObjects(c.Content()) {
+func cutTexts(c fyne.Canvas) (cut []string) { return cutIn(test.LaidOutObjects(c.Content())) }
+
+// cutIn is the same of some objects.
+func cutIn(objects []fyne.CanvasObject) (cut []string) {
+	for _, o := range objects {
 		t, ok := o.(*canvas.Text)
 		if !ok || !t.Visible() || strings.TrimSpace(t.Text) == "" || strings.HasSuffix(t.Text, "…") {
 			continue
