@@ -21,10 +21,11 @@ type Options struct {
 
 	Step func(Step) // may be nil; called from the goroutine of Examine
 
-	limits  limits                                                    // zero fields are the defaults
-	inspect func(context.Context, time.Duration) (vram.Driver, error) // nil: vram.Inspect
-	root    string                                                    // of the file system that is looked at; empty: the real one
-	people  people                                                    // whose names are kept out; nil: those of this machine
+	limits    limits                                                    // zero fields are the defaults
+	inspect   func(context.Context, time.Duration) (vram.Driver, error) // nil: vram.Inspect
+	root      string                                                    // of the file system that is looked at; empty: the real one
+	bandwidth func() float64                                            // of the system's memory, bytes a second; nil: readingSpeed
+	people    people                                                    // whose names are kept out; nil: those of this machine
 }
 
 // How long the self-test may take. The built-in model needs about a second on two idle cores.

@@ -107,6 +107,23 @@ func TestRight(t *testing.T) {
 	}
 }
 
+func TestReadAll(t *testing.T) {
+	data := make([]uint64, 4007)
+	want := uint64(0)
+	for i := range data {
+		data[i] = uint64(i)
+		want += uint64(i)
+	}
+	if got := readAll(data); got != want {
+		t.Errorf("%d, want %d", got, want)
+	}
+	speed := readingSpeed()
+	if speed != 0 && (speed < 1e8 || speed > 1e13) {
+		t.Errorf("%.0f bytes a second", speed)
+	}
+	t.Logf("%.1f GB a second", speed/1e9)
+}
+
 func TestTelling(t *testing.T) {
 	log := "llama_model_loader: - kv 0: general.name str = the failed diary\nall is well\nerror: tensor 'x' has wrong shape\n" +
 		"print_info: error of anna\nexit status 1\nfailed to load model\nunknown model architecture\nit is missing\n"
@@ -165,9 +182,17 @@ func TestWhySlow(t *testing.T) {
 		"not busy": {nil, func(_ *exam, r *run) {
 			r.before, r.after = effort{ran: second(1), waited: second(9), known: true}, effort{ran: second(5), waited: second(10), known: true}
 		}, "", ""},
-		"swapping":      {nil, func(_ *exam, r *run) { r.after = effort{swaps: 5000, known: true} }, "swapping during the test", "to the disk"},
-		"heat":          {nil, func(_ *exam, r *run) { r.after = effort{heats: 1, known: true} }, "heat during the test", "too hot"},
-		"slow card":     {func(t *Test) { t.TokensPerSec = 5 }, func(x *exam, r *run) { weights(x, r, 2<<30) }, "speed", "would allow about 52"},
+		"swapping":  {nil, func(_ *exam, r *run) { r.after = effort{swaps: 5000, known: true} }, "swapping during the test", "to the disk"},
+		"heat":      {nil, func(_ *exam, r *run) { r.after = effort{heats: 1, known: true} }, "heat during the test", "too hot"},
+		"slow card": {func(t *Test) { t.TokensPerSec = 5 }, func(x *exam, r *run) { weights(x, r, 2<<30) }, "speed", "would allow about 52"},
+		"slow memory": {func(t *Test) { t.TokensPerSec, t.GPUBytes, t.GPULayers, t.Layers = 1, 0, 0, 0 }, func(x *exam, r *run) {
+			r.status.Memory = []protocol.Memory{{Part: protocol.PartWeights, Device: "CPU", Bytes: 2 << 30}}
+			x.o.bandwidth = func() float64 { return 40 << 30 }
+		}, "speed", "would allow about 10.0"},
+		"fast enough": {func(t *Test) { t.TokensPerSec, t.GPUBytes, t.GPULayers, t.Layers = 9, 0, 0, 0 }, func(x *exam, r *run) {
+			r.status.Memory = []protocol.Memory{{Part: protocol.PartWeights, Device: "CPU", Bytes: 2 << 30}}
+			x.o.bandwidth = func() float64 { return 40 << 30 }
+		}, "", ""},
 		"as fast":       {nil, func(x *exam, r *run) { weights(x, r, 2<<30) }, "", ""},
 		"a small model": {func(t *Test) { t.TokensPerSec = 5 }, func(x *exam, r *run) { weights(x, r, 4<<20) }, "", ""},
 	} {

@@ -2,7 +2,11 @@ package doctor
 
 import (
 	"fmt"
+	"math"
+	"runtime"
 	"slices"
+	"sync"
+	"time"
 
 	"galago/inference/protocol"
 	"galago/vram"
@@ -19,10 +23,14 @@ const (
 func (x *exam) whySlow(r *run) {
 	t, st := x.test, r.status
 	onGPU := slices.ContainsFunc(x.engine.hello.Devices, isGPU) && !x.o.CPU
-	weights := uint64(0)
+	var onCard, inMemory uint64 // weights
 	for _, m := range st.Memory {
-		if m.Part == protocol.PartWeights && m.Device != "CPU" {
-			weights += m.Bytes
+		switch {
+		case m.Part != protocol.PartWeights:
+		case m.Device == "CPU":
+			inMemory += m.Bytes
+		default:
+			onCard += m.Bytes
 		}
 	}
 	if t.Judged && !t.Right && t.Failed == "" {
@@ -57,7 +65,8 @@ func (x *exam) whySlow(r *run) {
 		x.warn("picture", seconds(t.PictureMs)+fmt.Sprintf(" for %d tokens", t.PictureTokens), "Reading the picture took most of the time; the more tokens it has, the longer.",
 			"Choose the detail “low” for pictures, or a smaller range of picture tokens.")
 	}
-	x.belowBandwidth(weights)
+	x.belowCard(onCard)
+	x.belowMemory(onCard, inMemory)
 }
 
 // busy tells what the rest of the system did meanwhile.
@@ -83,13 +92,13 @@ func (x *exam) busy(r *run) {
 	}
 }
 
-// worthBandwidth is the least weights for which a card's memory decides the speed: with less, starting the computations
-// takes longer than reading the weights.
+// worthBandwidth is the least weights for which memory decides the speed: with less, caches hold them, and starting the
+// computations takes longer than reading.
 const worthBandwidth = 512 << 20
 
-// belowBandwidth compares the speed with what the card's memory allows: for each token all weights are read once, so no
+// belowCard compares the speed with what the card's memory allows: for each token all weights are read once, so no
 // card gives more tokens a second than its bandwidth divided by them. Half of it is usual; a quarter is slow.
-func (x *exam) belowBandwidth(weights uint64) {
+func (x *exam) belowCard(weights uint64) {
 	t := x.test
 	if weights < worthBandwidth || t.GPULayers < t.Layers || t.TokensPerSec <= 0 || !x.hasCard() {
 		return
@@ -104,4 +113,69 @@ func (x *exam) belowBandwidth(weights uint64) {
 		cure = "See to its power and its cooling."
 	}
 	x.warn("speed", rate(t.TokensPerSec)+" tokens a second", fmt.Sprintf("The card's memory would allow about %s. Something slows it down.", rate(most/2)), cure)
+}
+
+// belowMemory is belowCard for a model that is in the system's memory: how fast that can be read is measured.
+func (x *exam) belowMemory(onCard, weights uint64) {
+	t := x.test
+	if weights < worthBandwidth || onCard > 0 || t.TokensPerSec <= 0 {
+		return
+	}
+	measure := x.o.bandwidth
+	if measure == nil {
+		measure = readingSpeed
+	}
+	most := measure() / float64(weights)
+	if most == 0 || t.TokensPerSec > most/4 {
+		return
+	}
+	x.warn("speed", rate(t.TokensPerSec)+" tokens a second", fmt.Sprintf("This machine's memory, as measured just now, would allow about %s. The processor does not keep up, or something slows it down.", rate(most/2)),
+		"Test again while nothing else computes, with the machine plugged in. A card, or a smaller quantisation (Q4_K_M), is faster.")
+}
+
+// readBytes is more than the caches of a desktop's processor hold.
+const readBytes = 256 << 20
+
+// readingSpeed is how many bytes a second this machine's processors read from memory together, measured in a fraction of
+// a second; 0 where there is not enough memory for that.
+func readingSpeed() float64 {
+	if vram.Available() < 8*readBytes {
+		return 0
+	}
+	data := make([]uint64, readBytes/8)
+	for i := 0; i < len(data); i += 512 { // a page each, so that all are there
+		data[i] = uint64(i)
+	}
+	best := time.Duration(math.MaxInt64)
+	for range 3 {
+		begin := time.Now()
+		readAll(data)
+		best = min(best, time.Since(begin))
+	}
+	return readBytes / best.Seconds()
+}
+
+// readAll reads data on all processors that this process may use.
+func readAll(data []uint64) (sum uint64) {
+	n := runtime.GOMAXPROCS(0)
+	sums := make([]uint64, n)
+	var all sync.WaitGroup
+	for i := range n {
+		part := data[i*len(data)/n : (i+1)*len(data)/n]
+		all.Go(func() {
+			var a, b, c, d uint64 // four sums, so that one addition need not wait for the one before
+			for ; len(part) >= 4; part = part[4:] {
+				a, b, c, d = a+part[0], b+part[1], c+part[2], d+part[3]
+			}
+			for _, rest := range part {
+				a += rest
+			}
+			sums[i] = a + b + c + d
+		})
+	}
+	all.Wait()
+	for _, s := range sums {
+		sum += s
+	}
+	return sum
 }
