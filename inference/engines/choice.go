@@ -2,6 +2,7 @@ package engines
 
 import (
 	"encoding/json"
+	"maps"
 	"os"
 	"path/filepath"
 	"sync"
@@ -13,15 +14,9 @@ import (
 
 // choice is what was decided about engines.
 type choice struct {
-	Named     string `json:"named,omitempty"`     // a folder of the person's
-	Installed string `json:"installed,omitempty"` // a folder in the data folder
-	Died      deaths `json:"died,omitzero"`       // of workers that loaded an engine
-}
-
-// deaths counts workers that ended while they loaded an engine, since the last one that did not.
-type deaths struct {
-	Dir   string `json:"dir"`
-	Times int    `json:"times"`
+	Named     string         `json:"named,omitempty"`     // a folder of the person's
+	Installed string         `json:"installed,omitempty"` // a folder in the data folder
+	Died      map[string]int `json:"died,omitempty"`      // by an engine's folder: workers that ended in a row while they loaded it
 }
 
 // mostDeaths is how many deaths leave an engine out. One may have been somebody else's fault.
@@ -49,8 +44,9 @@ func change(f func(*choice)) error {
 	defer writing.Unlock()
 	c := readChoice()
 	before := c
+	before.Died = maps.Clone(c.Died)
 	f(&c)
-	if c == before {
+	if c.Named == before.Named && c.Installed == before.Installed && maps.Equal(c.Died, before.Died) {
 		return nil
 	}
 	data, err := json.MarshalIndent(c, "", "  ")
@@ -70,18 +66,17 @@ func Environment() []string {
 	if _, set := os.LookupEnv(protocol.CUDAEnv); set {
 		return nil
 	}
-	list := Find()
-	switch {
-	case len(list) == 0:
-		return nil
-	case list[0].LeftOut:
+	if e, ok := Current(); ok {
+		return []string{protocol.CUDAEnv + "=" + e.Dir}
+	}
+	if list := Find(); len(list) > 0 {
 		return []string{protocol.CUDALeftEnv + "=" + list[0].Dir}
 	}
-	return []string{protocol.CUDAEnv + "=" + list[0].Dir}
+	return nil
 }
 
 // Use makes a service's workers load the engine that counts. Workers that die while they load it are counted: after two
-// in a row the engine is left out, the next worker goes without, and says so. A worker that was killed for its silence
+// in a row the engine is left out; the next worker takes the next engine, or goes without and says so. A worker that was killed for its silence
 // counts too.
 func Use(o inference.Options) inference.Options {
 	o.More = Environment
@@ -94,21 +89,24 @@ func greeted(ok bool) (again bool) {
 	if _, set := os.LookupEnv(protocol.CUDAEnv); set {
 		return false
 	}
-	if ok {
-		if c := readChoice(); c.Died.Times > 0 && c.Died.Times < mostDeaths {
-			_ = change(func(c *choice) { c.Died = deaths{} }) // it is counted on if this fails: safe
-		}
-		return false
-	}
 	e, there := Current()
 	if !there {
 		return false
 	}
-	err := change(func(c *choice) {
-		if c.Died.Dir != e.Dir {
-			c.Died = deaths{Dir: e.Dir}
+	if ok {
+		if readChoice().Died[e.Dir] > 0 {
+			_ = change(func(c *choice) { forgive(c, e.Dir) }) // it is counted on if this fails: safe
 		}
-		c.Died.Times++
+		return false
+	}
+	err := change(func(c *choice) {
+		if c.Died == nil {
+			c.Died = map[string]int{}
+		}
+		c.Died[e.Dir]++
 	})
 	return err == nil // what cannot be counted must not go on for ever
 }
+
+// forgive forgets deaths over an engine that works, or is chosen anew.
+func forgive(c *choice, dir string) { delete(c.Died, dir) }

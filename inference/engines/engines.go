@@ -70,8 +70,10 @@ func backendFile() string {
 // Current is the engine that a worker should use; ok is false where there is none and the CPU answers. An engine of
 // which workers died is none; Find still has it.
 func Current() (e Engine, ok bool) {
-	if list := Find(); len(list) > 0 && !list[0].LeftOut {
-		return list[0], true
+	for _, e := range Find() {
+		if !e.LeftOut {
+			return e, true
+		}
 	}
 	return Engine{}, false
 }
@@ -82,7 +84,7 @@ func Find() []Engine {
 	var list []Engine
 	add := func(dir string, s Source) {
 		if e, ok := read(dir, s); ok && (e.Llama == "" || e.Llama == manifest().Llama) {
-			e.LeftOut = c.Died.Dir == dir && c.Died.Times >= mostDeaths
+			e.LeftOut = c.Died[dir] >= mostDeaths
 			list = append(list, e)
 		}
 	}

@@ -194,7 +194,7 @@ func TestAnEngineThatKillsWorkersTwiceIsLeftOut(t *testing.T) {
 	if !greeted(false) || greeted(true) {
 		t.Error("after one death it is tried again")
 	}
-	if c := readChoice(); c.Died.Times != 0 {
+	if c := readChoice(); len(c.Died) != 0 {
 		t.Errorf("a start that went well forgives: %+v", c)
 	}
 	for range mostDeaths {
@@ -214,6 +214,17 @@ func TestAnEngineThatKillsWorkersTwiceIsLeftOut(t *testing.T) {
 	}
 	if list := Find(); len(list) != 1 || !list[0].LeftOut {
 		t.Errorf("%+v", list)
+	}
+	other := filepath.Join(folder(), "cuda13")
+	engineIn(t, other, "good")
+	if err := change(func(c *choice) { c.Installed = "cuda13" }); err != nil {
+		t.Fatal(err)
+	}
+	if e, ok := Current(); !ok || e.Dir != other {
+		t.Errorf("the next engine does not take its place: %+v", e)
+	}
+	if !greeted(false) || !greeted(false) || greeted(false) {
+		t.Error("engines that end workers are tried in turns")
 	}
 	self, _ := os.Executable()
 	t.Setenv(inference.EngineEnv, self)

@@ -38,7 +38,7 @@ func Try(ctx context.Context, e Engine) (protocol.Hello, error) {
 	if err == nil {
 		err = suits(ctx, e)
 	}
-	if err == nil && readChoice().Died.Dir == e.Dir {
+	if err == nil && readChoice().Died[e.Dir] > 0 {
 		err = change(func(c *choice) { forgive(c, e.Dir) })
 	}
 	return hello, err
@@ -173,13 +173,6 @@ func Name(ctx context.Context, dir string) (Engine, error) {
 		return Engine{}, err
 	}
 	return e, change(func(c *choice) { forgive(c, e.Dir); c.Named = e.Dir })
-}
-
-// forgive forgets deaths over an engine that is chosen anew, or no longer.
-func forgive(c *choice, dir string) {
-	if c.Died.Dir == dir {
-		c.Died = deaths{}
-	}
 }
 
 // within finds the backend in a folder that a person named.
