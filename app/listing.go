@@ -65,7 +65,7 @@ func newestFirst(a, b ui.Conversation) int {
 }
 
 func rowOf(s store.Summary) ui.Conversation {
-	return ui.Conversation{ID: s.ID, Title: s.Title, Updated: s.Updated, Picture: !s.Picture.IsZero()}
+	return ui.Conversation{ID: s.ID, Title: s.Title, Updated: s.Updated, Picture: !s.Picture.IsZero(), Interrupted: s.Interrupted}
 }
 
 // refresh reads the whole list again, beside the main goroutine.
@@ -118,6 +118,7 @@ func (c *Controller) setRows(rows []ui.Conversation) {
 	busy := c.busyOnes()
 	for i := range rows {
 		rows[i].Busy = slices.Contains(busy, rows[i].ID)
+		rows[i].Interrupted = rows[i].Interrupted && !rows[i].Busy // it goes on, or is asked again
 	}
 	c.listing.rows = rows
 	c.view.SetConversations(rows)

@@ -17,6 +17,8 @@ type Summary struct {
 	Turns   int
 	Created time.Time
 	Updated time.Time // when something was asked last
+
+	Interrupted bool // its last answer was cut off by the end of the program
 }
 
 // Cursor is a place in the list of conversations. The zero Cursor is before its beginning.
@@ -30,7 +32,8 @@ func (c Summary) Cursor() Cursor { return Cursor{millis(c.Updated), c.ID} }
 const selectSummary = `SELECT c.id, c.title, c.created, c.updated,
 	(SELECT count(*) FROM turns WHERE conversation = c.id),
 	coalesce((SELECT p.hash FROM turns t JOIN turn_pictures p ON p.turn = t.id
-		WHERE t.conversation = c.id ORDER BY t.position, p.position LIMIT 1), '')
+		WHERE t.conversation = c.id ORDER BY t.position, p.position LIMIT 1), ''),
+	coalesce((SELECT state = 'interrupted' FROM turns WHERE conversation = c.id ORDER BY position DESC LIMIT 1), 0)
 	FROM conversations c `
 
 // scanSummary reads a row of selectSummary.
@@ -38,7 +41,7 @@ func scanSummary(scan func(...any) error) (Summary, error) {
 	var c Summary
 	var created, updated int64
 	var hash string
-	err := scan(&c.ID, &c.Title, &created, &updated, &c.Turns, &hash)
+	err := scan(&c.ID, &c.Title, &created, &updated, &c.Turns, &hash, &c.Interrupted)
 	c.Created, c.Updated = moment(created), moment(updated)
 	c.Picture, _ = ParseHash(hash)
 	return c, err

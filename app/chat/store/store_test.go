@@ -433,8 +433,15 @@ func TestWhatWasUnderWayIsInterrupted(t *testing.T) {
 	if a.State != Interrupted || a.Text != "partial" {
 		t.Errorf("%+v", a)
 	}
+	marked := func() bool { return must(s.Summary(done.Conversation))(t).Interrupted }
+	if !marked() {
+		t.Error("the list does not say that an answer was cut off")
+	}
 	ok(t, s.Continue(half.ID))
 	ok(t, s.SaveAnswer(half.ID, Answer{Text: "partial and the rest", State: Done}))
+	if marked() {
+		t.Error("the list says that an answer was cut off, which is whole")
+	}
 	s.Close()
 	s = mustOpen(t, dir)
 	if len(s.Interrupted()) != 0 {
