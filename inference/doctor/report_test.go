@@ -117,11 +117,7 @@ func TestReadAll(t *testing.T) {
 	if got := readAll(data); got != want {
 		t.Errorf("%d, want %d", got, want)
 	}
-	speed := readingSpeed()
-	if speed != 0 && (speed < 1e8 || speed > 1e13) {
-		t.Errorf("%.0f bytes a second", speed)
-	}
-	t.Logf("%.1f GB a second", speed/1e9)
+	t.Logf("%.1f GB a second", readingSpeed()/1e9) // with the race detector and a busy machine, anything
 }
 
 func TestTelling(t *testing.T) {

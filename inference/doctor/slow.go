@@ -147,10 +147,14 @@ func readingSpeed() float64 {
 		data[i] = uint64(i)
 	}
 	best := time.Duration(math.MaxInt64)
+	start := time.Now()
 	for range 3 {
 		begin := time.Now()
 		readAll(data)
 		best = min(best, time.Since(begin))
+		if time.Since(start) > time.Second/2 { // the processors are busy
+			break
+		}
 	}
 	return readBytes / best.Seconds()
 }
