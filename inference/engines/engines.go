@@ -11,12 +11,14 @@
 package engines
 
 import (
+	"debug/elf"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
+	"strings"
 
 	"github.com/adrg/xdg"
 
@@ -128,7 +130,27 @@ func read(dir string, s Source) (Engine, bool) {
 	if e.Llama == "" {
 		e.Llama = versionOf(dir)
 	}
+	if e.CUDA == "" {
+		e.CUDA = runtimeOf(filepath.Join(dir, backendFile()))
+	}
 	return e, true
+}
+
+// runtimeOf is the major CUDA version that a backend is linked with, such as "13"; empty where it does not tell, as on
+// Windows.
+func runtimeOf(path string) string {
+	f, err := elf.Open(path)
+	if err != nil {
+		return ""
+	}
+	defer f.Close()
+	needed, _ := f.ImportedLibraries() // without them there is nothing to tell
+	for _, name := range needed {
+		if major, ok := strings.CutPrefix(name, "libcudart.so."); ok {
+			return major
+		}
+	}
+	return ""
 }
 
 var llamaLibrary = regexp.MustCompile(`^libllama\.so\.(\d+\.\d+\.\d+)$`)

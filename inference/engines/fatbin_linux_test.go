@@ -24,12 +24,12 @@ func box(entries ...[2]int) string {
 }
 
 // libraryWith compiles a library with those words in .nv_fatbin.
-func libraryWith(t *testing.T, words string) string {
+func libraryWith(t *testing.T, words string, flags ...string) string {
 	t.Helper()
 	dir := t.TempDir()
 	source, library := filepath.Join(dir, "fat.c"), filepath.Join(dir, "libggml-cuda.so")
 	put(t, source, `__attribute__((section(".nv_fatbin"), used)) static const unsigned long long fat[] = {`+words+`};`)
-	if out, err := exec.Command("cc", "-shared", "-fPIC", "-o", library, source).CombinedOutput(); err != nil {
+	if out, err := exec.Command("cc", append([]string{"-shared", "-fPIC", "-o", library, source}, flags...)...).CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
 	}
 	return library
@@ -59,5 +59,20 @@ func TestCodeOfReadsWhatALibraryWasBuiltFor(t *testing.T) {
 		if native, ptx := codeOf(path); len(native)+len(ptx) > 0 {
 			t.Errorf("%s: %v, %v", path, native, ptx)
 		}
+	}
+}
+
+func TestAForeignEngineTellsItsCUDA(t *testing.T) {
+	runtime := filepath.Join(filepath.Dir(libraryWith(t, "0")), "libggml-cuda.so")
+	stand := filepath.Join(filepath.Dir(runtime), "libcudart.so.13")
+	if out, err := exec.Command("cc", "-shared", "-Wl,-soname,libcudart.so.13", "-o", stand, "-x", "c", os.DevNull).CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	path := libraryWith(t, "0", "-Wl,--no-as-needed", stand)
+	if e, ok := read(filepath.Dir(path), Named); !ok || e.CUDA != "13" {
+		t.Errorf("%+v", e)
+	}
+	if e, ok := read(filepath.Dir(runtime), Named); !ok || e.CUDA != "" {
+		t.Errorf("not linked with it: %+v", e)
 	}
 }
