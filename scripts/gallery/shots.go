@@ -35,6 +35,12 @@ var shots = []shot{
 	{name: "error", width: 1200, height: 780, demo: []string{"-scene", "error", "-theme", "light"}},
 	{name: "memory", width: 1200, height: 780, demo: []string{"-scene", "ladder", "-theme", "dark"}},
 	{name: "many-pictures", width: 1000, height: 780, demo: []string{"-scene", "many", "-theme", "light"}},
+	{name: "models", width: 1200, height: 780, demo: []string{"-scene", "models", "-theme", "dark"}, play: (*play).covered},
+	{name: "models-small-german", width: 800, height: 600, demo: []string{"-scene", "models", "-theme", "light", "-language", "de"}, play: (*play).covered},
+	{name: "welcome", width: 1200, height: 780, demo: []string{"-scene", "welcome", "-theme", "dark"}},
+	{name: "welcome-small", width: 800, height: 600, demo: []string{"-scene", "welcome-loading", "-theme", "light"}},
+	{name: "diagnostics", width: 1200, height: 780, demo: []string{"-scene", "diagnosis", "-theme", "light"}, play: (*play).covered},
+	{name: "diagnostics-text-160", width: 800, height: 600, demo: []string{"-scene", "diagnosis-busy", "-theme", "dark", "-text", "1.6"}, play: (*play).covered},
 	{name: "crop", width: 1200, height: 780, demo: []string{"-scene", "crop", "-theme", "dark"}, play: (*play).covered},
 }
 
