@@ -41,7 +41,7 @@ func (c *Controller) plainModel(f files) inference.Model {
 			ImageMinTokens: d.ImageMin, ImageMaxTokens: d.ImageMax,
 		}
 	} else if f != (files{}) {
-		m.ImageMinTokens, m.ImageMaxTokens = c.listed.ImageMin, c.listed.ImageMax
+		m.Name, m.ImageMinTokens, m.ImageMaxTokens = c.listed.Name, c.listed.ImageMin, c.listed.ImageMax
 	}
 	if c.settings.Context > 0 {
 		m.Context = c.settings.Context

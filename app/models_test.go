@@ -362,11 +362,12 @@ func TestPictureRangeOfTheCatalogue(t *testing.T) {
 	other := write(t, filepath.Join(t.TempDir(), "Eye-Q8_0.gguf"), []byte("of another size"))
 	for n, c := range []struct {
 		path     string
+		name     string
 		min, max int
-	}{{path, 64, 900}, {other, 0, 0}} {
+	}{{path, "Eye 4B", 64, 900}, {other, "", 0, 0}} {
 		b.ImportModel([]string{c.path, "/m/mmproj.gguf"})
 		b.until("the model is opened", func() bool { return len(b.client.opened) == n+2 })
-		if m := b.client.opened[n+1]; m.ImageMinTokens != c.min || m.ImageMaxTokens != c.max {
+		if m := b.client.opened[n+1]; m.Name != c.name || m.ImageMinTokens != c.min || m.ImageMaxTokens != c.max {
 			t.Errorf("%s: opened %+v", c.path, m)
 		}
 	}
