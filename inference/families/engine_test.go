@@ -140,15 +140,36 @@ func picture(t testing.TB, w, h int) *vision.Picture {
 type family struct {
 	name, projector string
 	write           func(model, mmproj string) error
+	tokens          int // of a picture of 640 by 480 pixels, by the family's own rule
 }
+
+// recurrent models cannot go back halfway in what they have read.
+func (f family) recurrent() bool { return f.projector == "lfm2" }
 
 func families() []family {
 	list := []family{
-		{"Qwen2.5-VL", "qwen2.5vl_merger", synth.Tiny25.Write},
-		{"Qwen3-VL", "qwen3vl_merger", synth.Tiny.Write},
+		{"Qwen2.5-VL", "qwen2.5vl_merger", synth.Tiny25.Write, 23 * 17}, // 644 by 476 pixels in squares of 28
+		{"Qwen3-VL", "qwen3vl_merger", synth.Tiny.Write, 20 * 15},
+	}
+	tokens := map[string]int{
+		"gemma3":   256,           // always
+		"idefics3": (4*3 + 1) * 4, // tiles and the whole picture, each of 8 by 8 patches of which 4 by 4 become one
+		"internvl": (4*3 + 1) * 16,
+		"pixtral":  23*17 + 16, // and a break after each row but the last
+		"lfm2":     18 * 13,    // 576 by 416 pixels, the largest of that shape within 256 squares of 32
+		"mlp":      64,         // always
 	}
 	for _, f := range synth.Families() {
-		list = append(list, family{f.Name, f.Projector, f.Write})
+		list = append(list, family{f.Name, f.Projector, f.Write, tokens[f.Projector]})
+	}
+	return list
+}
+
+// wide are the families with towers as wide as published ones.
+func wide() []family {
+	var list []family
+	for _, f := range synth.Families() {
+		list = append(list, family{name: f.Name, projector: f.Projector, write: f.WithTower().Write})
 	}
 	return list
 }

@@ -34,12 +34,31 @@ func Families() []Family {
 	tall := func(e Eyes, longest, tiles int64) Eyes { e.Longest, e.Tiles = longest, tiles; return e }
 	return []Family{
 		{Name: "Gemma 3", Projector: "gemma3", Arch: "gemma3", Width: 96, Eyes: eyes(14, 896, 4), voice: gemmaVoice},
-		{Name: "SmolVLM", Projector: "idefics3", Arch: "llama", Width: 128, Eyes: tall(eyes(16, 128, 4), 512, 0), voice: smolVoice},
+		{Name: "SmolVLM", Projector: "idefics3", Arch: "llama", Width: 288, Eyes: tall(eyes(16, 128, 4), 512, 0), voice: smolVoice},
 		{Name: "InternVL", Projector: "internvl", Arch: "qwen2", Width: 160, Eyes: tall(eyes(14, 112, 2), 0, 12), voice: internVoice},
 		{Name: "Pixtral", Projector: "pixtral", Arch: "llama", Width: 192, Eyes: eyes(14, 1540, 2), voice: pixtralVoice},
 		{Name: "LFM2-VL", Projector: "lfm2", Arch: "lfm2", Width: 224, Eyes: eyes(16, 256, 2), voice: lfmVoice},
 		{Name: "LLaVA", Projector: "mlp", Arch: "llama", Width: 256, Eyes: eyes(14, 112, 1), voice: llavaVoice},
 	}
+}
+
+// WithTower is the family's model with a tower as wide as a published one, of two layers alone: what a picture takes while it
+// is looked at does not depend on how many there are.
+func (m Family) WithTower() Family {
+	for name, e := range map[string]Eyes{
+		"Gemma 3":  {Width: 1152, FF: 4304, Heads: 16, Patch: 14, Pixels: 896, Merge: 4},               // SigLIP So400m
+		"SmolVLM":  {Width: 768, FF: 3072, Heads: 12, Patch: 16, Pixels: 512, Merge: 4, Longest: 2048}, // SmolVLM2-500M
+		"InternVL": {Width: 1024, FF: 4096, Heads: 16, Patch: 14, Pixels: 448, Merge: 2, Tiles: 12},    // InternViT-300M
+		"Pixtral":  {Width: 1024, FF: 4096, Heads: 16, Patch: 14, Pixels: 1540, Merge: 2},              // Mistral Small 3.1
+		"LFM2-VL":  {Width: 768, FF: 3072, Heads: 12, Patch: 16, Pixels: 256, Merge: 2},                // LFM2-VL-450M
+		"LLaVA":    {Width: 1024, FF: 4096, Heads: 16, Patch: 14, Pixels: 336, Merge: 1},               // CLIP ViT-L/14
+	} {
+		if name == m.Name {
+			e.Layers = 2
+			m.Eyes = e
+		}
+	}
+	return m
 }
 
 // Write writes the language model and its projector. Files that are there are replaced.
