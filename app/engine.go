@@ -152,7 +152,7 @@ func (c *Controller) engineText() string {
 	case running && engines.Why(c.status.Hello) != nil:
 		return words.T("The CPU answers.") + " " + engines.Why(c.status.Hello).Error()
 	case e.there && running:
-		return words.T("The engine is there, but found no card that it can use: the CPU answers. Help > Diagnostics says why.")
+		return words.T("The engine is there, but found no card that it can use: the CPU answers. “Diagnostics…” says why.")
 	case e.there, !e.looked:
 		return ""
 	case !e.hasCard:

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -323,11 +324,20 @@ func licenceWarning(m catalogue.Model) string {
 	return ""
 }
 
+// aboutModelText is what a model is good at, and in which languages.
 func aboutModelText(m catalogue.Model) string {
-	if len(m.Languages) == 0 {
-		return m.Good()
+	var names []string
+	for _, l := range m.Languages {
+		names = append(names, cmp.Or(languageNames[l], l))
 	}
-	return inLine(m.Good(), strings.Join(m.Languages, ", "))
+	return inLine(m.Good(), strings.Join(names, ", "))
+}
+
+// languageNames are the languages of models as those call them who speak them.
+var languageNames = map[string]string{
+	"en": "English", "zh": "中文", "de": "Deutsch", "es": "Español", "fr": "Français", "it": "Italiano", "pt": "Português",
+	"nl": "Nederlands", "pl": "Polski", "ru": "Русский", "tr": "Türkçe", "ar": "العربية", "hi": "हिन्दी", "ja": "日本語", "ko": "한국어",
+	"vi": "Tiếng Việt",
 }
 
 // sourceText is where a model comes from. The names of other programs are the same in every language.
