@@ -155,7 +155,7 @@ func (c *modelCard) setTags() {
 	r := &c.row
 	c.tags = nil
 	if r.Open {
-		c.tags = append(c.tags, newTag("check", words.T("In use"), colorGood, colorGoodTint, ""))
+		c.tags = append(c.tags, newTag("check", words.T("In use now"), colorGood, colorGoodTint, ""))
 	}
 	if r.Suggested {
 		c.tags = append(c.tags, newTag("", words.T("Suggested for this computer"), colorAccent, "", colorAccent))
@@ -308,7 +308,7 @@ func (c *modelCard) setButtons() {
 		detail = joined(detail, c.licence.text)
 	}
 	tell(c.detail, detail)
-	setVisible(c.remove, r.CanRemove && a.RemoveModel != nil)
+	setVisible(c.remove, r.CanRemove && a.RemoveModel != nil && !c.asking)
 	setVisible(c.del, r.CanDelete && a.DeleteModel != nil && !c.asking)
 	size := r.Size
 	if size == "" && v != nil {

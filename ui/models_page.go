@@ -379,7 +379,15 @@ func (p *modelsPage) park() {
 // entered is told what has the keyboard, and brings it into sight.
 func (p *modelsPage) entered(c *modelCard, o fyne.CanvasObject) {
 	p.at, p.on = c, o
-	scrollInto(p.scroll, o, gap4)
+	if c == nil || fyne.CurrentApp().Driver().CanvasForObject(o) != nil {
+		scrollInto(p.scroll, o, gap4)
+		return
+	}
+	top := c.Position().Y - p.scroll.Offset.Y // it has just come into being
+	if o != fyne.CanvasObject(c) {
+		top += o.Position().Y
+	}
+	scrollToSpan(p.scroll, top, o.Size().Height, gap4)
 }
 
 func (p *modelsPage) focus(o fyne.Focusable) {

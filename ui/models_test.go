@@ -189,6 +189,10 @@ func TestDeletingFilesIsAskedFirst(t *testing.T) {
 	if card.del.Visible() || !strings.Contains(card.sure.source, "2.5 GB") || card.yes.text != "Delete 2.5 GB" || c.Focused() != card.no {
 		t.Fatalf("asked %q with %q; %T has the keyboard", card.sure.source, card.yes.text, c.Focused())
 	}
+	driver := fyne.CurrentApp().Driver()
+	if y := driver.AbsolutePositionForObject(card.no).Y - driver.AbsolutePositionForObject(p.scroll).Y; y < 0 || y+card.no.Size().Height > p.scroll.Size().Height {
+		t.Errorf("the answers lie at %v", y)
+	}
 	if card.heightFor(p.width) <= height {
 		t.Error("the question has no room")
 	}

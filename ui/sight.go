@@ -40,11 +40,19 @@ func (r *sightRenderer) Objects() []fyne.CanvasObject {
 	return append(slices.Clip(r.s.objects), r.s.over)
 }
 
-// scrollInto scrolls so that something in a scroll is in sight, with a margin where there is room for one.
+// scrollInto scrolls so that something in a scroll is in sight, with a margin where there is room for one. What was never
+// drawn has no place that Fyne knows of: then nothing moves.
 func scrollInto(s *container.Scroll, o fyne.CanvasObject, margin float32) {
 	driver := fyne.CurrentApp().Driver()
-	top := driver.AbsolutePositionForObject(o).Y - driver.AbsolutePositionForObject(s).Y
-	room, height := s.Size().Height, o.Size().Height
+	if driver.CanvasForObject(o) == nil {
+		return
+	}
+	scrollToSpan(s, driver.AbsolutePositionForObject(o).Y-driver.AbsolutePositionForObject(s).Y, o.Size().Height, margin)
+}
+
+// scrollToSpan does it for what lies at a distance from the scroll's upper edge.
+func scrollToSpan(s *container.Scroll, top, height, margin float32) {
+	room := s.Size().Height
 	switch margin = max(min(margin, (room-height)/2), 0); {
 	case top < margin || height > room:
 		scrollBy(s, top-margin)

@@ -185,7 +185,8 @@ func main() {
 		w.ShowSidebar(true)
 	}
 	w.SetConversations([]ui.Conversation{
-		{ID: 1, Title: "Mugs on the shelf", Updated: time.Now(), Busy: true}, {ID: 2, Title: "Receipt, total and VAT", Updated: time.Now(), Interrupted: true},
+		{ID: 1, Title: "Mugs on the shelf", Updated: time.Now(), Busy: true},
+		{ID: 2, Title: "Receipt, total and VAT", Updated: time.Now(), Interrupted: true},
 		{ID: 3, Title: "Which plant is this?", Updated: time.Now().AddDate(0, 0, -1)},
 	})
 	show(w, *scene)

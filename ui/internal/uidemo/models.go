@@ -99,8 +99,12 @@ func showDiagnosis(w *ui.Window, scene string) {
 		d.Busy = "Shows the picture to the model…"
 	} else {
 		d.Test = []ui.DiagnosisLine{
-			{What: "Load", Found: "0.21 s"}, {What: "Picture", Found: "0.12 s, 64 tokens"}, {What: "First token", Found: "0.35 s"},
-			{What: "Speed", Found: "312 tokens/s"}, {What: "Layers on the card", Found: "0 of 8"}, {What: "Answer", Found: "right"},
+			{What: "Load", Found: "0.21 s"},
+			{What: "Picture", Found: "0.12 s, 64 tokens"},
+			{What: "First token", Found: "0.35 s"},
+			{What: "Speed", Found: "312 tokens/s"},
+			{What: "Layers on the card", Found: "0 of 8"},
+			{What: "Answer", Found: "right"},
 		}
 	}
 	go func() {
