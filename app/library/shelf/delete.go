@@ -55,7 +55,7 @@ func (s *Shelf) DeleteFiles(model, folder string) (Deleted, error) {
 		s.Refresh()
 		return d, err
 	}
-	return d, s.write(rest)
+	return d, s.write(rest, s.refusedBut(model))
 }
 
 // remove deletes files of a folder, after all of them were looked at.

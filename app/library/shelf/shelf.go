@@ -59,8 +59,9 @@ type Shelf struct {
 	changing sync.Mutex // held while the list is changed and written
 	removed  []taken    // what was taken off since the start, the newest last; owned by changing
 
-	mu   sync.Mutex // held for moments; owns what follows
-	list []Entry
+	mu      sync.Mutex // held for moments; owns what follows
+	list    []Entry
+	refused []string // models that Adopt leaves alone: the person took them off the list
 }
 
 // taken is an entry that was taken off the list, and where it stood.
@@ -73,6 +74,7 @@ type taken struct {
 type kept struct {
 	Version int               `json:"version"`
 	Models  []json.RawMessage `json:"models"` // each an Entry; one that cannot be read does not take the others with it
+	Refused []string          `json:"refused,omitempty"` // as Shelf's
 }
 
 const (
@@ -91,7 +93,7 @@ func Open(path string) (*Shelf, error) {
 	}
 	damaged := err != nil
 	if err == nil {
-		s.list, damaged = parse(data)
+		s.list, s.refused, damaged = parse(data)
 	}
 	s.Refresh()
 	if !damaged {
@@ -125,10 +127,10 @@ func read(path string) ([]byte, error) {
 }
 
 // parse reads what can be read of a list.
-func parse(data []byte) (list []Entry, damaged bool) {
+func parse(data []byte) (list []Entry, refused []string, damaged bool) {
 	var file kept
 	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, true
+		return nil, nil, true
 	}
 	for _, raw := range file.Models {
 		var e Entry
@@ -141,7 +143,7 @@ func parse(data []byte) (list []Entry, damaged bool) {
 			list = append(list, e)
 		}
 	}
-	return list, damaged
+	return list, file.Refused, damaged
 }
 
 // setAside moves a damaged list out of the way.
@@ -213,7 +215,34 @@ func (s *Shelf) insert(e Entry, at int) error {
 		}
 		list = slices.Delete(list, i, i+1)
 	}
-	return s.write(slices.Insert(list, min(at, len(list)), e))
+	return s.write(slices.Insert(list, min(at, len(list)), e), s.refusedBut(e.Model))
+}
+
+// Adopt puts models at the end of the list that are in Galago's own folder and not on it: an end of the program can come
+// between the last byte of a download and Add, and a list can be lost. What the person took off it stays off.
+func (s *Shelf) Adopt(found []Entry) error {
+	s.changing.Lock()
+	defer s.changing.Unlock()
+	list := s.List()
+	refused := s.refusedBut("")
+	was := len(list)
+	for _, e := range found {
+		on := slices.ContainsFunc(list, func(o Entry) bool { return sameFile(o.Model, e.Model) })
+		if err := absolute(&e); err == nil && !on && !slices.Contains(refused, e.Model) {
+			list = append(list, e)
+		}
+	}
+	if len(list) == was {
+		return nil
+	}
+	return s.write(list, refused)
+}
+
+// refusedBut is what Adopt leaves alone, without a model that the person wants again.
+func (s *Shelf) refusedBut(model string) []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.DeleteFunc(slices.Clone(s.refused), func(r string) bool { return r == model })
 }
 
 func absolute(e *Entry) error {
@@ -247,7 +276,11 @@ func (s *Shelf) Remove(model string) error {
 		return nil
 	}
 	was := taken{list[i], i}
-	if err := s.write(slices.Delete(list, i, i+1)); err != nil {
+	refused := s.refusedBut(model)
+	if list[i].Source == Fetched {
+		refused = append(refused, model)
+	}
+	if err := s.write(slices.Delete(list, i, i+1), refused); err != nil {
 		return err
 	}
 	s.removed = append(s.removed, was)
@@ -276,8 +309,9 @@ func (s *Shelf) takeRemoved(model string) (taken, bool) {
 }
 
 // write makes a list the one that counts, once it is on the disk.
-func (s *Shelf) write(list []Entry) error {
-	file := kept{Version: version, Models: []json.RawMessage{}}
+func (s *Shelf) write(list []Entry, refused []string) error {
+	refused = refused[max(0, len(refused)-maxNames):]
+	file := kept{Version: version, Models: []json.RawMessage{}, Refused: refused}
 	for _, e := range list[:min(len(list), maxNames)] {
 		raw, err := json.Marshal(e)
 		if err != nil {
@@ -297,6 +331,6 @@ func (s *Shelf) write(list []Entry) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.list = list
+	s.list, s.refused = list, refused
 	return nil
 }

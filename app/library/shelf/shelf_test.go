@@ -271,3 +271,37 @@ func TestDownloadedStaysDownloaded(t *testing.T) {
 		t.Errorf("its source is %s", got)
 	}
 }
+
+// What is in Galago's folder and not on the list comes onto it, but not what the person took off.
+func TestAdopt(t *testing.T) {
+	folder := t.TempDir()
+	s, e := shelved(t, folder)
+	other := language("llama", 8).file(t, folder, "other", "b.gguf")
+	found := func() []Entry { return Scan(t.Context(), folder, Fetched) }
+	must(t, s.Adopt(found()))
+	wantModels(t, s, filepath.Base(e.Model), "b.gguf")
+	if got := s.List(); got[1].Source != Fetched || got[0].MMProj != e.MMProj || got[1].Gone {
+		t.Errorf("adopted %+v", got)
+	}
+	must(t, s.Remove(other))
+	s = opened(t, s.path)
+	must(t, s.Adopt(found()))
+	wantModels(t, s, filepath.Base(e.Model))
+	must(t, s.Add(Entry{Model: other, Source: Fetched})) // wanted again
+	must(t, os.Remove(s.path))
+	s = opened(t, s.path)
+	must(t, s.Adopt(found()))
+	wantModels(t, s, "b.gguf", filepath.Base(e.Model))
+}
+
+// A model that Restore brought back is not refused any more.
+func TestAdoptAfterUndo(t *testing.T) {
+	folder := t.TempDir()
+	s, e := shelved(t, folder)
+	must(t, s.Remove(e.Model))
+	_, err := s.Restore(e.Model)
+	must(t, err)
+	if len(s.refused) != 0 {
+		t.Errorf("still refused: %q", s.refused)
+	}
+}
