@@ -22,7 +22,9 @@ type Library struct {
 	Logs      string // folder of logs and reports
 	Downloads Downloads
 	Shelf     Shelf
+	Err       error // why not all of the list of models could be read; whole sentences
 	Discover  func(ctx context.Context) []shelf.Entry
+	Scan      func(ctx context.Context) []shelf.Entry // what Folder holds
 	Judge     func(catalogue.Model, catalogue.Variant, plan.Device) catalogue.Judgement
 	Suggest   func([]catalogue.Model, plan.Device) (catalogue.Model, catalogue.Variant, bool)
 	// Device is the memory that a model would go to, with what the process pid holds of it counted as free: a card's,
@@ -48,6 +50,7 @@ type Shelf interface {
 	List() []shelf.Entry
 	Refresh() (changed bool)
 	Add(e shelf.Entry) error
+	Adopt(found []shelf.Entry) error
 	Remove(model string) error
 	Restore(model string) (bool, error)
 	Delete(model, folder string) error

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -25,11 +26,13 @@ func opener(data, cache, state string, log *slog.Logger) func() Library {
 		if err != nil {
 			log.Warn("the list of models", "err", err)
 		}
+		folder := filepath.Join(data, "models")
 		return Library{
-			Folder: filepath.Join(data, "models"), Archives: filepath.Join(cache, "engines"), Logs: state,
+			Folder: folder, Err: err, Archives: filepath.Join(cache, "engines"), Logs: state,
 			Downloads: download.New(download.Options{Folder: filepath.Join(data, "downloads")}),
 			Shelf:     own,
 			Discover:  shelf.Discover,
+			Scan:      func(ctx context.Context) []shelf.Entry { return shelf.Scan(ctx, folder, shelf.Fetched) },
 			Judge:     catalogue.Model.Judge,
 			Suggest:   catalogue.Suggest,
 			Device:    memoryFor,

@@ -84,6 +84,9 @@ func (c *Controller) libraryOpened(lib Library, own []shelf.Entry) {
 	c.lib, c.own, c.ready = lib, own, true
 	jobs := &latest[[]download.State]{do: c.do, handle: c.showJobs}
 	c.unwatch = lib.Downloads.Watch(jobs.put)
+	if lib.Err != nil {
+		c.view.Notify(sentence(lib.Err))
+	}
 	c.lookAtEngine()
 	c.startWelcome()
 	if c.page {
@@ -316,10 +319,39 @@ func (c *Controller) showJobs(list []download.State) {
 		}
 	}
 	if first {
+		c.shelveOld()
 		c.offerPaused()
 	}
 	c.showModels()
 	c.showWelcome()
+}
+
+// shelveOld puts on the shelf what a download brought before the program ended, and what a list that was lost had. What is
+// still being fetched is not whole: its vision file may be missing.
+func (c *Controller) shelveOld() {
+	if c.lib.Scan == nil {
+		return
+	}
+	coming := map[string]bool{}
+	for _, s := range c.jobs {
+		for _, f := range s.Files {
+			coming[f.Path] = true
+		}
+	}
+	scan, list, life := c.lib.Scan, c.catalogue, c.life
+	c.changeShelf(func(s Shelf) error {
+		found := slices.DeleteFunc(scan(life), func(e shelf.Entry) bool { return coming[e.Model] })
+		for i := range found {
+			e := &found[i]
+			if m, v, ok := catalogue.ByFile(list, filepath.Base(e.Model), fileBytes(e.Model)); ok {
+				e.Name, e.Quant = m.Name, v.Quant
+			}
+		}
+		if life.Err() != nil {
+			return nil // it may not have seen all
+		}
+		return s.Adopt(found)
+	})
 }
 
 // job is a download as it stands, or nil.

@@ -60,6 +60,7 @@ type fakeShelf struct {
 	list    []shelf.Entry
 	removed []shelf.Entry
 	deleted []string
+	adopted []shelf.Entry
 	err     error // of Add
 }
 
@@ -77,6 +78,14 @@ func (f *fakeShelf) Add(e shelf.Entry) error {
 	f.drop(e.Model)
 	f.list = append([]shelf.Entry{e}, f.list...)
 	return f.err
+}
+
+func (f *fakeShelf) Adopt(found []shelf.Entry) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.adopted = found
+	f.list = append(f.list, found...)
+	return nil
 }
 
 func (f *fakeShelf) Remove(model string) error {
@@ -122,6 +131,7 @@ type libraryBench struct {
 	mu       sync.Mutex // owns what follows, which the controller's goroutines read
 	device   plan.Device
 	discover func(ctx context.Context) []shelf.Entry
+	scanned  []shelf.Entry // what the models' folder holds
 	judged   int
 	engines  Engines
 	doctor   func(ctx context.Context, test bool, step func(doctor.Step)) (doctor.Report, error)
@@ -194,6 +204,11 @@ func (b *libraryBench) library() Library {
 				return nil
 			}
 			return look(ctx)
+		},
+		Scan: func(context.Context) []shelf.Entry {
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			return slices.Clone(b.scanned)
 		},
 		Judge: func(m catalogue.Model, v catalogue.Variant, d plan.Device) catalogue.Judgement {
 			b.mu.Lock()

@@ -22,6 +22,15 @@ func (c *Controller) pathOf(f catalogue.File) (string, error) {
 	return filepath.Join(c.lib.Folder, name), nil
 }
 
+// fileBytes is the size of a file; 0 where there is none.
+func fileBytes(path string) int64 {
+	info, err := os.Stat(path)
+	if err != nil {
+		return 0
+	}
+	return info.Size()
+}
+
 // listedAs is as what the catalogue has a file, by its name and size.
 func (c *Controller) listedAs(path string) catalogue.Model {
 	info, err := os.Stat(path)

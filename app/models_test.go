@@ -247,6 +247,33 @@ func TestPausedDownloadsAreRemindedOfAndNotGoneOnWith(t *testing.T) {
 	}
 }
 
+// The program can end between a download's last byte and the list: what is whole is on the shelf at the next start, and
+// what is still being fetched is not.
+func TestWhatCameBeforeTheEndIsOnTheShelf(t *testing.T) {
+	b := newLibraryBench(t)
+	whole, half := filepath.Join(b.folder, "maker", "Eye-GGUF", "whole.gguf"), filepath.Join(b.folder, "maker", "Eye-GGUF", "half.gguf")
+	b.mu.Lock()
+	b.scanned = []shelf.Entry{{Name: "whole", Model: whole, Source: shelf.Fetched}, {Name: "half", Model: half, Source: shelf.Fetched}}
+	b.mu.Unlock()
+	b.openPage()
+	paused := download.State{Job: download.Job{ID: eyeJob, Name: "Eye", Files: []download.File{{Path: half}}}, Phase: download.Paused}
+	b.news(paused)
+	b.settleDisk()
+	b.settleDisk()
+	if a := b.shelf.adopted; len(a) != 1 || a[0].Model != whole {
+		t.Errorf("adopted %+v", a)
+	}
+	if b.row(ownPrefix+whole) == nil || b.row(ownPrefix+half) != nil {
+		t.Errorf("rows %+v", b.view.models.Rows)
+	}
+	b.shelf.adopted = nil
+	b.news(paused)
+	b.settleDisk()
+	if b.shelf.adopted != nil {
+		t.Error("looked for again")
+	}
+}
+
 func TestRemoveFromTheListWithUndo(t *testing.T) {
 	b := newLibraryBench(t)
 	b.shelf.list = []shelf.Entry{{Name: "Own", Model: "/m/own.gguf", Source: shelf.Own}}
