@@ -2,6 +2,7 @@ package download
 
 import (
 	"bytes"
+	"errors"
 	"io/fs"
 	"net/http"
 	"os"
@@ -61,8 +62,38 @@ func TestWrongDigest(t *testing.T) {
 				t.Errorf("it ended as %+v", s)
 			}
 			w.holds("m.gguf", right)
+			w.m.Discard(j.ID)
+			if s = w.rest(j.ID); len(s.SetAside) != 0 {
+				t.Errorf("still set aside: %q", s.SetAside)
+			}
+			for _, path := range []string{"m.gguf.wrong-digest", "m.gguf.wrong-digest.2"} {
+				if _, err := os.Stat(w.path(path)); !errors.Is(err, fs.ErrNotExist) {
+					t.Errorf("%s is still there: %v", path, err)
+				}
+			}
+			w.holds("m.gguf", right)
 		})
 	}
+}
+
+// What is discarded are files that the job set aside, whatever the list of them says.
+func TestDiscardOnlyWhatIsOurs(t *testing.T) {
+	in(t, func(w *world) {
+		own := filepath.Join(w.dir, "own.gguf")
+		if err := os.WriteFile(own, []byte("a person's own"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		j := newJob(record{Job: w.job(nil), SetAside: []string{own}})
+		w.m.do(func() {
+			j.phase = Failed
+			w.m.jobs = append(w.m.jobs, j)
+			w.m.discard(j.ID)
+		})
+		w.m.Close()
+		if got := read(t, own); got != "a person's own" {
+			t.Errorf("it holds %q", got)
+		}
+	})
 }
 
 // A part whose bytes went bad on the disk is found out.

@@ -120,5 +120,8 @@ func (m *Manager) Pause(id string) { m.do(func() { m.pause(id) }) }
 // deletes nothing.
 func (m *Manager) Cancel(id string) { m.do(func() { m.cancel(id) }) }
 
+// Discard deletes what a job has set aside. What cannot be deleted stays in State.SetAside.
+func (m *Manager) Discard(id string) { m.do(func() { m.discard(id) }) }
+
 // Close pauses what runs and returns when everything is on the disk. Nothing is called afterwards.
 func (m *Manager) Close() { m.close() }

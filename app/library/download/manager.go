@@ -2,9 +2,13 @@ package download
 
 import (
 	"context"
+	"errors"
+	"io/fs"
 	"log/slog"
 	"maps"
+	"os"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 )
@@ -315,6 +319,31 @@ func (m *Manager) remove(j *job) {
 			p.close()
 		}
 	}
+}
+
+func (m *Manager) discard(id string) {
+	j := m.find(id)
+	if j == nil {
+		return
+	}
+	m.mu.Lock()
+	paths, files := slices.Clone(j.SetAside), slices.Clone(j.Files)
+	m.mu.Unlock()
+	gone := map[string]bool{}
+	for _, path := range paths {
+		if !slices.ContainsFunc(files, func(f File) bool {
+			return strings.HasPrefix(path, f.Path+wrongEnd) || strings.HasPrefix(path, f.Path+oldEnd)
+		}) {
+			continue // the list was changed by hand
+		}
+		if err := os.Remove(path); err == nil || errors.Is(err, fs.ErrNotExist) {
+			gone[path] = true
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	j.SetAside = slices.DeleteFunc(j.SetAside, func(path string) bool { return gone[path] })
+	m.changed, m.unsaved = true, true
 }
 
 // wanted says whether another job has a file of that path.

@@ -23,7 +23,8 @@ const (
 	partEnd  = ".part"
 	noteEnd  = ".part.json"
 	wrongEnd = ".wrong-digest"
-	chunk    = 1 << 20 // bytes that are written, and read for a digest, at a time
+	oldEnd   = ".old-part" // what cannot be gone on with
+	chunk    = 1 << 20     // bytes that are written, and read for a digest, at a time
 )
 
 // storage is a file that is written. Tests put one there that fills up.
@@ -199,7 +200,7 @@ func openPart(p *place, f File) (t *part, aside string, err error) {
 	}
 	n, ours := p.note()
 	if info != nil && (!ours || names(info) > 1) {
-		if aside, err = p.aside(partEnd, ".old-part"); err != nil {
+		if aside, err = p.aside(partEnd, oldEnd); err != nil {
 			return nil, "", err
 		}
 		info = nil

@@ -73,7 +73,7 @@ type taken struct {
 // kept is the file's form.
 type kept struct {
 	Version int               `json:"version"`
-	Models  []json.RawMessage `json:"models"` // each an Entry; one that cannot be read does not take the others with it
+	Models  []json.RawMessage `json:"models"`            // each an Entry; one that cannot be read does not take the others with it
 	Refused []string          `json:"refused,omitempty"` // as Shelf's
 }
 
