@@ -62,6 +62,9 @@ func (st Status) Estimate(r Request, d plan.Device) Estimate {
 			n := 0
 			if p.Picture != nil {
 				n = st.grid(r, p.Detail).Tokens(p.Width, p.Height)
+				if n == 0 && st.Facts != nil {
+					n = pictureTokens(st.Facts.MMProj, p.Width, p.Height)
+				}
 			}
 			e.ImageTokens = append(e.ImageTokens, n)
 			pixels += n

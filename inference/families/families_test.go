@@ -129,7 +129,7 @@ func cancelled(t *testing.T, s *inference.Service, f family) {
 
 // sizes asks about pictures of many sizes, and compares what they cost with what was said before.
 func sizes(t *testing.T, s *inference.Service) {
-	for _, size := range [][2]int{{64, 48}, {33, 500}, {960, 540}, {700, 700}, {1000, 120}, {1, 1}} {
+	for _, size := range [][2]int{{64, 48}, {33, 500}, {960, 540}, {700, 700}, {1000, 120}, {2600, 900}, {1, 1}} {
 		p := picture(t, size[0], size[1])
 		r := inference.Request{Messages: []inference.Message{{Role: "user", Text: "?", Images: inference.Images(p)}}, MaxTokens: 1}
 		want := status(s).Estimate(r, plan.Device{}).ImageTokens[0]
@@ -138,7 +138,7 @@ func sizes(t *testing.T, s *inference.Service) {
 			t.Errorf("%v: %v", size, err)
 			continue
 		}
-		if got := a.Stats.ImageTokens; got == 0 || want != 0 && got != want {
+		if got := a.Stats.ImageTokens; got == 0 || got != want {
 			t.Errorf("%v takes %d tokens, %d were announced", size, got, want)
 		}
 	}
@@ -191,14 +191,18 @@ func TestEncodeEstimate(t *testing.T) {
 		t.Run(f.name, func(t *testing.T) {
 			s, st := open(t, f.model(t))
 			c := &talk{t: t, client: s, most: 1}
-			a := c.ask("What?", picture(t, 1600, 1200))
+			w, h := 800, 700 // a few tiles, which are looked at one after the other
+			if f.projector == "pixtral" {
+				w, h = 1200, 1200 // it looks at all at once
+			}
+			a := c.ask("What?", picture(t, w, h))
 			i := slices.IndexFunc(a.Stats.Memory, func(m protocol.Memory) bool { return m.Part == protocol.PartEncode })
 			if i < 0 {
 				t.Fatalf("nothing was measured: %+v", a.Stats.Memory)
 			}
 			got, want := a.Stats.Memory[i].Bytes, st.Facts.EncodeBytes(a.Stats.ImageTokens, plan.Known{})
 			t.Logf("%-10s %5d tokens: %7.1f MiB planned, %7.1f MiB measured", f.name, a.Stats.ImageTokens, mib(want), mib(got))
-			if want < got || want > 3*got {
+			if want+(100<<10) < got || want > 3*got {
 				t.Errorf("%.1f MiB were planned, %.1f MiB taken", mib(want), mib(got))
 			}
 		})

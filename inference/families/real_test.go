@@ -40,7 +40,7 @@ func TestRealModelIsImported(t *testing.T) {
 		t.Errorf("%s, %s, %s, %s, width %d", f.Quant(), f.Architecture(), f.Name(), f.Kind(), f.EmbeddingLength())
 	}
 	_, st := open(t, inference.Model{Path: real(t)})
-	if l := st.Loaded; l.Vision.Enabled || l.Name != "Gemma 3 270m" || l.Parameters != 268098176 || l.ContextTrain != 32768 || l.Context != 4096 {
+	if l := st.Loaded; l.Vision.Enabled || l.Name != "Gemma 3 270m" || l.Parameters != 268098176 || l.ContextTrain != 32768 || l.Context < 4096 {
 		t.Errorf("loaded as %+v", l)
 	}
 }
@@ -48,7 +48,7 @@ func TestRealModelIsImported(t *testing.T) {
 // TestRealModelTalks has a long conversation: what was said is never read again, answers end by themselves, no control token
 // is seen, and a full context is told in a sentence after which a shorter conversation goes on.
 func TestRealModelTalks(t *testing.T) {
-	const cells = 768
+	const cells = 512
 	s, _ := open(t, inference.Model{Path: real(t), Context: cells})
 	c := &talk{t: t, client: s, most: 24}
 	var full *inference.Error

@@ -244,7 +244,8 @@ func (f *Facts) widestKV() (k, v uint64) {
 // flash attention, in F32: for each patch its pixels, what layers keep for deepstack, and the larger one of attention
 // (residual, layer's input... six rows) and the feed-forward part. Qwen2.5-VL's windows need a mask of patches by
 // patches, first in F32 and then in F16. It was compared with libmtmd's own layout at the dimensions of Qwen3-VL's and
-// Qwen2.5-VL's towers, 64 to 4,096 tokens: never less by more than 0.1 MiB, and exact for pictures of 800 tokens and more.
+// Qwen2.5-VL's towers, 64 to 4,096 tokens: never less by more than 0.1 MiB, and exact for pictures of 800 tokens and more; and
+// with the widths of Gemma 3's, SmolVLM's, InternVL's, Pixtral's, LFM2-VL's and LLaVA's (TestEncodeEstimate in families).
 func (f *Facts) EncodeBytes(tokens int, k Known) uint64 {
 	if f.MMProj == nil {
 		return 0
@@ -265,7 +266,12 @@ func (f *Facts) encodeFormula(tokens int) uint64 {
 	width, ff, patch := f.vision("embedding_length"), f.vision("feed_forward_length"), f.vision("patch_size")
 	patches, deep, windows := f.patches(tokens), f.counts.deepstack, f.vision("n_wa_pattern") > 0
 	pixels := 3 * patch * patch
-	row := pixels + 4 + max((deep+6)*width, (deep+2)*width+ff)
+	// The pixels' room is free again when the feed-forward part of wide layers needs more than there is.
+	rows := deep + 6
+	if projector, _ := gguf.VisionOf(f.MMProj); projector == "mlp" {
+		rows += 2 // LLaVA's graph keeps its positions and its class token apart
+	}
+	row := max(pixels+4+max(rows*width, (deep+2)*width+ff), 3*width+ff)
 	if windows || f.counts.gated {
 		// What the mask took in F32 is free again when the feed-forward part needs room for its three rows.
 		fits := uint64(0)
@@ -298,10 +304,19 @@ func (f *Facts) poolBytes(s Settings, d Device, k Known) uint64 {
 }
 
 // patches are what the vision tower computes for a picture of that many tokens: four each, or always the same number
-// where a projector has its own size.
+// where a projector has its own size. Two families have a size that is not in the file: LFM2-VL's tiles are of 512 pixels, and
+// Pixtral takes pictures of up to 1,024 tokens.
 func (f *Facts) patches(tokens int) uint64 {
 	if f.factor() > 0 {
 		return 4 * uint64(max(0, min(tokens, widest)))
+	}
+	switch projector, _ := gguf.VisionOf(f.MMProj); projector {
+	case "lfm2":
+		side := 512 / max(1, f.vision("patch_size"))
+		return side * side
+	case "pixtral":
+		merge := max(1, f.vision("spatial_merge_size"))
+		return times(1024, merge, merge)
 	}
 	side := f.vision("image_size") / max(1, f.vision("patch_size"))
 	return side * side

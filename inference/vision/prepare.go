@@ -23,7 +23,7 @@ type Prepared struct {
 func Prepare(p *Picture, g Grid) Prepared {
 	w, h := g.Size(p.Width, p.Height)
 	if g.Factor <= 0 {
-		w, h = fit(p.Width, p.Height, MaxFreeSide, MaxFreeSide)
+		w, h = Fit(p.Width, p.Height)
 	}
 	out := Prepared{Width: w, Height: h, Tokens: g.Tokens(p.Width, p.Height)}
 	if w == p.RGBA.Rect.Dx() && h == p.RGBA.Rect.Dy() {
@@ -34,6 +34,9 @@ func Prepare(p *Picture, g Grid) Prepared {
 	out.Hash = hash(w, h, out.RGB)
 	return out
 }
+
+// Fit is the size, in pixels, at which a picture of w x h pixels is handed to a projector that resizes by itself.
+func Fit(w, h int) (W, H int) { return fit(w, h, MaxFreeSide, MaxFreeSide) }
 
 // packRGB drops the fourth byte of each pixel.
 func packRGB(img *image.RGBA) []byte {
