@@ -30,6 +30,7 @@ type engineState struct {
 	busy     string  // what is being done beside the main goroutine; empty: nothing
 	progress float64 // of it, negative when unknown
 	stop     context.CancelFunc
+	works    int   // counts what was begun: one can wait for another
 	failed   error // of the last try
 }
 
@@ -51,6 +52,7 @@ func (c *Controller) lookAtEngine() {
 			was.looked, was.current, was.there = true, now.current, now.there
 			was.card, was.hasCard, was.noCard, was.build, was.why = now.card, now.hasCard, now.noCard, now.build, now.why
 			c.engine = was
+			c.judgeElsewhere()
 			c.showModels()
 			c.showWelcome()
 		})
@@ -60,6 +62,18 @@ func (c *Controller) lookAtEngine() {
 // canInstall reports whether an engine for the card is missing and can be had.
 func (e *engineState) canInstall() bool {
 	return e.looked && e.hasCard && !e.there && e.why == nil && e.build.ID != ""
+}
+
+// onCard reports whether models go to the graphics card now, or would with the engine that can be had for it.
+func (c *Controller) onCard() bool {
+	e := &c.engine
+	switch {
+	case !e.looked, !e.hasCard, e.canInstall(), computesOnCard(c.status.Hello):
+		return true // or there is none, which who asks for its memory finds out
+	case len(c.status.Hello.Devices) == 0:
+		return e.there // it has not started
+	}
+	return false
 }
 
 // sizeOfBuild is what an engine's archives have together; 0 where one of them does not say.
@@ -193,20 +207,19 @@ func (c *Controller) StopInstall() {
 // engineFetched installs what was downloaded.
 func (c *Controller) engineFetched(s download.State) {
 	b := c.engine.build
+	c.lib.Downloads.Cancel(s.ID) // it is whole: only the job is forgotten, so that a later try is known as one
 	if enginePrefix+b.ID != s.ID { // of another version of Galago, or its card is not there now
-		c.lib.Downloads.Cancel(s.ID)
 		return
 	}
 	var archives []string
 	for _, f := range s.Files {
 		archives = append(archives, f.Path)
 	}
-	install, downloads := c.lib.Engines.Install, c.lib.Downloads
+	install := c.lib.Engines.Install
 	c.engineWork(words.T("The engine is being installed"), func(ctx context.Context) (engines.Engine, error) {
 		tell := &latest[engineStep]{do: c.do, handle: c.engineStepped}
 		e, err := install(ctx, b, archives, func(what string, done float64) { tell.put(engineStep{what, done}) })
 		if err == nil {
-			downloads.Cancel(s.ID) // it is not needed any more
 			for _, path := range archives {
 				os.Remove(path) // if one cannot be, it stays in the cache
 			}
@@ -233,6 +246,8 @@ func (c *Controller) engineStepped(s engineStep) {
 // with what came of it.
 func (c *Controller) engineWork(what string, work func(context.Context) (engines.Engine, error)) {
 	ctx, stop := context.WithCancel(c.life)
+	c.engine.works++
+	mine := c.engine.works
 	c.engine.busy, c.engine.progress, c.engine.stop, c.engine.failed = what, -1, stop, nil
 	c.showModels()
 	c.fitting.add(func() {
@@ -240,18 +255,28 @@ func (c *Controller) engineWork(what string, work func(context.Context) (engines
 		stopped := ctx.Err() != nil
 		stop()
 		c.do(func() {
-			c.engine.busy, c.engine.stop = "", nil
+			if mine == c.engine.works {
+				c.engine.busy, c.engine.stop = "", nil
+			}
 			switch {
 			case err == nil:
 				c.engineChanged()
 			case !stopped:
-				c.engine.failed = err
+				c.engineFailed(err)
 			}
 			c.lookAtEngine()
 			c.showModels()
 			c.showWelcome()
 		})
 	})
+}
+
+// engineFailed says why there is no other engine, where the person looks. What computed goes on.
+func (c *Controller) engineFailed(err error) {
+	c.engine.failed = err
+	if !c.page && c.welcome.step != welcomeFetch {
+		c.view.Offer(words.T("The engine was not installed")+". "+sentence(err), words.T("Show"), c.view.ShowModels)
+	}
 }
 
 // engineChanged loads the model again, so that another engine counts. A running answer ends first.

@@ -11,6 +11,7 @@ import (
 	"galago/app/library/download"
 	"galago/inference/engines"
 	"galago/inference/protocol"
+	"galago/ui"
 )
 
 const engineJob = enginePrefix + "cuda13"
@@ -84,7 +85,9 @@ func TestInstallAnEngine(t *testing.T) {
 }
 
 func TestAnEngineThatDoesNotInstallChangesNothing(t *testing.T) {
+	tries := 0
 	b := newEngineBench(t, func(context.Context, func(string, float64)) (engines.Engine, error) {
+		tries++
 		return engines.Engine{}, errors.New("the driver is too old for CUDA 13: update it")
 	})
 	b.InstallEngine()
@@ -93,8 +96,57 @@ func TestAnEngineThatDoesNotInstallChangesNothing(t *testing.T) {
 	if r := b.view.models.Engine; r.Problem.Text != "The driver is too old for CUDA 13: update it." || !r.CanInstall || r.Busy {
 		t.Errorf("engine %+v", r)
 	}
-	if len(b.client.opened) != 1 || len(b.downloads.cancelled) != 0 {
+	if len(b.client.opened) != 1 || !slices.Equal(b.downloads.cancelled, []string{engineJob}) {
 		t.Errorf("opened %+v, forgotten %q", b.client.opened, b.downloads.cancelled)
+	}
+	b.news()
+	b.InstallEngine() // its archives are whole, so all that is heard of the download is its end
+	b.news(download.State{Job: b.started(1), Phase: download.Done})
+	b.until("it is tried again", func() bool { return b.engine.busy == "" && b.engine.failed != nil })
+	if tries != 2 {
+		t.Errorf("tried %d times", tries)
+	}
+}
+
+// Who looks elsewhere hears why the CPU goes on.
+func TestAnEngineThatDoesNotInstallIsToldOf(t *testing.T) {
+	b := newEngineBench(t, func(context.Context, func(string, float64)) (engines.Engine, error) {
+		return engines.Engine{}, errors.New("the archive is damaged")
+	})
+	b.InstallEngine()
+	b.ModelsShown(false)
+	b.news(download.State{Job: b.started(0), Phase: download.Done})
+	b.until("it is over", func() bool { return b.engine.failed != nil })
+	if b.view.note() != "The engine was not installed. The archive is damaged." {
+		t.Errorf("note %q", b.view.note())
+	}
+	if b.view.offer(); b.view.modelsShown != 1 {
+		t.Error("the page is not shown")
+	}
+}
+
+// A card that no engine can use does not count: models go to the system's memory.
+func TestWithoutAnEngineTheSystemsMemoryCounts(t *testing.T) {
+	b := newEngineBench(t, nil)
+	if d := b.Controller.judged.device; !d.GPU() {
+		t.Fatalf("judged on %+v", d)
+	}
+	b.ModelsShown(false)
+	b.mu.Lock()
+	b.Controller.lib.Engines.For = func(engines.Card) (engines.Build, error) {
+		return engines.Build{}, errors.New("the driver is too old")
+	}
+	b.mu.Unlock()
+	s := b.bench.ready()
+	s.Hello.Devices = []protocol.Device{{Type: "CPU"}}
+	b.tell(s)
+	b.ModelsShown(true)
+	b.until("it is judged anew", func() bool { return !b.Controller.judged.running && !b.Controller.judged.device.GPU() })
+	if d := b.view.models.Device; d != "CPU mode · 3.0 GiB of 16.0 GiB free" {
+		t.Errorf("device %q", d)
+	}
+	if r := b.row(eyeRow); r.Variants[0].Fit != ui.FitNot {
+		t.Errorf("row %+v", r)
 	}
 }
 

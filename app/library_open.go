@@ -36,6 +36,7 @@ func opener(data, cache, state string, log *slog.Logger) func() Library {
 			Judge:     catalogue.Model.Judge,
 			Suggest:   catalogue.Suggest,
 			Device:    memoryFor,
+			Memory:    systemMemoryFor,
 			Free:      download.Room,
 			Engines: Engines{
 				Current: engines.Current, Card: engines.Look, For: engines.For,
@@ -52,7 +53,18 @@ func memoryFor(gpu string, pid int) plan.Device {
 		d.Free = min(d.Total, d.Free+ours)
 		return d
 	}
-	return plan.Device{Name: words.T("system memory"), Total: vram.System(), Free: vram.Available()}
+	return systemMemoryFor(pid)
+}
+
+// systemMemoryFor is the system's memory. What our engine has of it counts as free, but not what is only mapped from files:
+// the system counts that as available already.
+func systemMemoryFor(pid int) plan.Device {
+	d := plan.Device{Name: words.T("system memory"), Free: vram.Available()}
+	if d.Free > 0 { // else it is not known
+		d.Total = vram.System()
+		d.Free = min(d.Total, d.Free+vram.Anonymous(pid))
+	}
+	return d
 }
 
 // CatalogueEnv names the environment variable with a file that takes the place of the catalogue: the end-to-end tests

@@ -15,6 +15,7 @@ import (
 type listing struct {
 	rows     []ui.Conversation    // newest first
 	pictures map[int64]store.Hash // the first one of each conversation that has any
+	known    bool                 // all was read once
 	reading  bool                 // all is being read
 	again    bool                 // and is to be read once more
 	changed  []entry              // what has changed since that began
@@ -98,6 +99,10 @@ func (c *Controller) showList(rows []ui.Conversation, pictures map[int64]store.H
 		return
 	}
 	c.listing.pictures = pictures
+	if !c.listing.known {
+		c.listing.known = true
+		defer c.welcomeRows(len(rows))
+	}
 	changed := c.listing.changed
 	if len(changed) == 0 {
 		c.setRows(rows)

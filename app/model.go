@@ -163,6 +163,7 @@ func (c *Controller) showStatus(s inference.Status) {
 	c.view.SetModel(c.modelView())
 	c.showBanner()
 	if changed || helloChanged {
+		c.judgeElsewhere()
 		c.showModels()
 		c.showWelcome()
 	}

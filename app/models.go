@@ -294,15 +294,19 @@ func (c *Controller) Resume(id string) {
 
 // CancelFetch stops a download for good.
 func (c *Controller) CancelFetch(id string) {
-	if c.ready {
-		delete(c.wanted, id)
-		c.lib.Downloads.Cancel(id)
+	if !c.ready {
+		return
+	}
+	delete(c.wanted, id)
+	c.lib.Downloads.Cancel(id)
+	if c.welcome.step == welcomeFetch && c.welcome.job == id {
+		c.endWelcome() // nothing comes any more
 	}
 }
 
 // showJobs takes the downloads' news.
 func (c *Controller) showJobs(list []download.State) {
-	first := c.jobs == nil
+	first, before := c.jobs == nil, c.jobs
 	c.jobs = append([]download.State{}, list...)
 	for id := range c.settled {
 		if c.job(id) == nil {
@@ -318,12 +322,24 @@ func (c *Controller) showJobs(list []download.State) {
 			c.fetched(s)
 		}
 	}
+	c.tellFailed(before)
 	if first {
 		c.shelveOld()
 		c.offerPaused()
 	}
 	c.showModels()
 	c.showWelcome()
+}
+
+// tellFailed says that a download stopped to who looks at neither the page nor the strip.
+func (c *Controller) tellFailed(before []download.State) {
+	for _, s := range c.jobs {
+		was := func(o download.State) bool { return o.ID == s.ID && o.Phase == download.Failed }
+		if s.Phase != download.Failed || c.page || c.welcome.step == welcomeFetch || slices.ContainsFunc(before, was) {
+			continue
+		}
+		c.view.Offer(words.T("The download of %s stopped.", s.Name), words.T("Show"), c.view.ShowModels)
+	}
 }
 
 // shelveOld puts on the shelf what a download brought before the program ended, and what a list that was lost had. What is

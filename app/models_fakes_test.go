@@ -24,6 +24,7 @@ type fakeDownloads struct {
 	started   []download.Job
 	paused    []string
 	cancelled []string
+	discarded []string
 	closed    bool
 }
 
@@ -50,6 +51,12 @@ func (f *fakeDownloads) Cancel(id string) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.cancelled = append(f.cancelled, id)
+}
+
+func (f *fakeDownloads) Discard(id string) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.discarded = append(f.discarded, id)
 }
 
 func (f *fakeDownloads) Close() { f.closed = true }
@@ -231,6 +238,7 @@ func (b *libraryBench) library() Library {
 			defer b.mu.Unlock()
 			return b.device
 		},
+		Memory:  func(int) plan.Device { return plan.Device{Name: "system memory", Total: 16 * gib, Free: 3 * gib} },
 		Free:    func(string) (uint64, error) { return 120e9, nil },
 		Engines: b.engines,
 		Doctor:  b.doctor,

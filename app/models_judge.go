@@ -10,6 +10,7 @@ type judged struct {
 	device    plan.Device                    // with what our own engine holds counted as free; its Total is 0 when it is not known
 	of        map[string]catalogue.Judgement // by job
 	suggested string                         // a job; empty: none fits
+	onCard    bool                           // a card was asked for
 	running   bool
 	again     bool // it is to be judged once more when that is over
 }
@@ -24,9 +25,15 @@ func (c *Controller) judge() {
 		return
 	}
 	c.judged.running = true
-	lib, list, life, gpu, pid := c.lib, c.catalogue, c.life, c.settings.GPU, c.status.PID
+	lib, list, life, gpu, pid, onCard := c.lib, c.catalogue, c.life, c.settings.GPU, c.status.PID, c.onCard()
+	c.judged.onCard = onCard
 	go func() {
-		next := judged{device: lib.Device(gpu, pid), of: map[string]catalogue.Judgement{}}
+		next := judged{onCard: onCard, of: map[string]catalogue.Judgement{}}
+		if onCard {
+			next.device = lib.Device(gpu, pid)
+		} else {
+			next.device = lib.Memory(pid)
+		}
 		for _, m := range list {
 			for _, v := range m.Quantizations {
 				if life.Err() != nil {
@@ -48,6 +55,13 @@ func (c *Controller) takeJudged(next judged) {
 	c.showModels()
 	c.showWelcome()
 	if again {
+		c.judge()
+	}
+}
+
+// judgeElsewhere judges anew when it turned out that models go to other memory than was thought.
+func (c *Controller) judgeElsewhere() {
+	if (c.page || c.welcome.shown()) && (c.judged.running || c.judged.of != nil) && c.judged.onCard != c.onCard() {
 		c.judge()
 	}
 }

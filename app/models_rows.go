@@ -145,8 +145,26 @@ func (c *Controller) offeredRows() (rows []ui.ModelRow) {
 		}
 		rows = append(rows, c.catalogueRow(m))
 	}
+	slices.SortStableFunc(rows, func(a, b ui.ModelRow) int { return cmp.Compare(placeOf(a), placeOf(b)) })
 	return rows
 }
+
+// placeOf orders what is offered: the suggestion, what fits, what fits with changes, what is not known to, what does not.
+// Within each the catalogue's order stays.
+func placeOf(r ui.ModelRow) int {
+	if r.Suggested {
+		return 0
+	}
+	best := len(fitOrder)
+	for _, v := range r.Variants {
+		if !v.Here {
+			best = min(best, slices.Index(fitOrder, v.Fit))
+		}
+	}
+	return 1 + best
+}
+
+var fitOrder = []ui.Fit{ui.FitWell, ui.FitChanged, ui.FitUnknown, ui.FitNot}
 
 func (c *Controller) catalogueRow(m catalogue.Model) ui.ModelRow {
 	choice := c.choice(m)
@@ -326,18 +344,30 @@ func licenceWarning(m catalogue.Model) string {
 
 // aboutModelText is what a model is good at, and in which languages.
 func aboutModelText(m catalogue.Model) string {
-	var names []string
-	for _, l := range m.Languages {
-		names = append(names, cmp.Or(languageNames[l], l))
-	}
-	return inLine(m.Good(), strings.Join(names, ", "))
+	return inLine(m.Good(), languagesText(m.Languages, len(m.Languages)))
 }
 
-// languageNames are the languages of models as those call them who speak them.
-var languageNames = map[string]string{
-	"en": "English", "zh": "中文", "de": "Deutsch", "es": "Español", "fr": "Français", "it": "Italiano", "pt": "Português",
-	"nl": "Nederlands", "pl": "Polski", "ru": "Русский", "tr": "Türkçe", "ar": "العربية", "hi": "हिन्दी", "ja": "日本語", "ko": "한국어",
-	"vi": "Tiếng Việt",
+// languagesText names languages, or counts them where there are more than most.
+func languagesText(codes []string, most int) string {
+	if len(codes) > most {
+		return words.T("%d languages", len(codes))
+	}
+	var names []string
+	for _, code := range codes {
+		names = append(names, languageName(code))
+	}
+	return strings.Join(names, ", ")
+}
+
+// languageName is a language in the person's own: not everybody can read, nor every font show, what others call theirs.
+func languageName(code string) string {
+	names := map[string]string{
+		"ar": words.T("Arabic"), "de": words.T("German"), "en": words.T("English"), "es": words.T("Spanish"),
+		"fr": words.T("French"), "hi": words.T("Hindi"), "it": words.T("Italian"), "ja": words.T("Japanese"),
+		"ko": words.T("Korean"), "nl": words.T("Dutch"), "pl": words.T("Polish"), "pt": words.T("Portuguese"),
+		"ru": words.T("Russian"), "tr": words.T("Turkish"), "vi": words.T("Vietnamese"), "zh": words.T("Chinese"),
+	}
+	return cmp.Or(names[code], code)
 }
 
 // sourceText is where a model comes from. The names of other programs are the same in every language.

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"galago/app/library/catalogue"
 	"galago/app/library/download"
 	"galago/app/library/shelf"
 	"galago/inference"
@@ -198,7 +199,7 @@ func TestFailedDownloadsSayWhatHelps(t *testing.T) {
 		download.Offline:     {"Try again", "Open a model file…"},
 		download.DiskFull:    {"Try again", "Show the folder"},
 		download.Gated:       {"Copy the page’s address", "Try again"},
-		download.WrongDigest: {"Try again", "Show the folder"},
+		download.WrongDigest: {"Try again", "Delete what came", "Show the folder"},
 		download.Invalid:     nil,
 	} {
 		err := &download.Error{Kind: kind, Page: "https://huggingface.co/maker/Eye-GGUF", Err: errors.New("under it")}
@@ -217,6 +218,11 @@ func TestFailedDownloadsSayWhatHelps(t *testing.T) {
 		}
 		if kind == download.WrongDigest && !strings.Contains(r.Problem.Action, "Eye.gguf.wrong-digest") {
 			t.Errorf("what was set aside is not named: %+v", r.Problem)
+		}
+		if kind == download.WrongDigest {
+			if r.Problem.Choices[1].Do(); !slices.Equal(b.downloads.discarded, []string{eyeJob}) {
+				t.Errorf("deleted: %q", b.downloads.discarded)
+			}
 		}
 		if (b.view.models.Note != "") != (kind == download.Offline) {
 			t.Errorf("%v: note %q", kind, b.view.models.Note)
@@ -271,6 +277,74 @@ func TestWhatCameBeforeTheEndIsOnTheShelf(t *testing.T) {
 	b.settleDisk()
 	if b.shelf.adopted != nil {
 		t.Error("looked for again")
+	}
+}
+
+// Who looks elsewhere hears once that a download stopped.
+func TestAFailedDownloadIsToldOf(t *testing.T) {
+	b := newLibraryBench(t)
+	state := download.State{Job: download.Job{ID: eyeJob, Name: "Eye 4B Q8_0"}, Phase: download.Fetching}
+	b.news(state)
+	state.Phase, state.Err = download.Failed, &download.Error{Kind: download.Server}
+	b.news(state)
+	if b.view.note() != "The download of Eye 4B Q8_0 stopped." {
+		t.Fatalf("note %q", b.view.note())
+	}
+	b.view.offer()
+	if b.view.modelsShown != 1 {
+		t.Error("the page is not shown")
+	}
+	n := len(b.view.notes)
+	b.news(state)
+	if len(b.view.notes) != n {
+		t.Errorf("told again: %q", b.view.notes)
+	}
+}
+
+func TestOrderOfWhatIsOffered(t *testing.T) {
+	b := newLibraryBench(t)
+	verdicts := map[string]catalogue.Verdict{
+		"no": catalogue.DoesNotFit, "changed": catalogue.WithChanges, "fits": catalogue.Fits, "fits too": catalogue.Fits, "best": catalogue.WithChanges, "unknown": catalogue.Unknown,
+	}
+	b.catalogue = nil
+	for _, id := range []string{"no", "unknown", "changed", "fits", "best", "fits too"} {
+		m := catalogue.Model{ID: id, Quantizations: []catalogue.Variant{
+			{Quant: "Q8_0", Model: catalogue.File{Name: id + "8.gguf"}}, {Quant: "Q4_0", Model: catalogue.File{Name: id + "4.gguf"}},
+		}}
+		b.catalogue = append(b.catalogue, m)
+	}
+	b.Controller.judged.of = map[string]catalogue.Judgement{}
+	for _, m := range b.catalogue {
+		b.Controller.judged.of[jobID(m, m.Quantizations[0])] = catalogue.Judgement{Verdict: catalogue.DoesNotFit}
+		b.Controller.judged.of[jobID(m, m.Quantizations[1])] = catalogue.Judgement{Verdict: verdicts[m.ID]}
+	}
+	b.Controller.judged.suggested = jobPrefix + "best/Q4_0"
+	var ids []string
+	for _, r := range b.offeredRows() {
+		ids = append(ids, strings.TrimPrefix(r.ID, offeredPrefix))
+	}
+	if want := []string{"best", "fits", "fits too", "changed", "unknown", "no"}; !slices.Equal(ids, want) {
+		t.Errorf("offered in the order %q, want %q", ids, want)
+	}
+}
+
+// Every language of the catalogue has a name; a code that has none is better than nothing.
+func TestLanguagesOfModels(t *testing.T) {
+	list, err := catalogue.Known()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range list {
+		for _, code := range m.Languages {
+			if languageName(code) == code {
+				t.Errorf("%s: the language %q has no name", m.ID, code)
+			}
+		}
+	}
+	for most, want := range map[int]string{3: "English, Chinese, xx", 2: "3 languages"} {
+		if got := languagesText([]string{"en", "zh", "xx"}, most); got != want {
+			t.Errorf("at most %d: %q, want %q", most, got, want)
+		}
 	}
 }
 

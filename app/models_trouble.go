@@ -3,6 +3,7 @@ package app
 import (
 	"errors"
 	"path/filepath"
+	"strings"
 
 	"galago/app/library/download"
 	"galago/assets/words"
@@ -54,10 +55,17 @@ func (c *Controller) fetchProblem(s download.State) *ui.Problem {
 		}
 	case download.WrongDigest:
 		p.Title = words.T("Not the file that it should be")
-		for _, path := range s.SetAside {
-			p.Action = words.T("What came is set aside as %s and is not used.", filepath.Base(path))
+		p.Choices = []ui.Choice{again}
+		if len(s.SetAside) > 0 {
+			var names []string
+			for _, path := range s.SetAside {
+				names = append(names, filepath.Base(path))
+			}
+			p.Action = words.T("What came is set aside as %s and is not used.", strings.Join(names, ", "))
+			id := s.ID
+			p.Choices = append(p.Choices, ui.Choice{Label: words.T("Delete what came"), Do: func() { c.lib.Downloads.Discard(id) }})
 		}
-		p.Choices = []ui.Choice{again, {Label: words.T("Show the folder"), Do: c.showModelsFolder}}
+		p.Choices = append(p.Choices, ui.Choice{Label: words.T("Show the folder"), Do: c.showModelsFolder})
 	case download.Invalid:
 	default:
 		p.Choices = []ui.Choice{again}

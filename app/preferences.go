@@ -2,6 +2,7 @@ package app
 
 import (
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -41,6 +42,8 @@ func (c *Controller) readSettings() {
 	if c.settingsPath == "" {
 		return
 	}
+	_, missing := os.Lstat(c.settingsPath)
+	c.welcome.used = missing == nil
 	var err error
 	c.settings, err = loadSettings(c.settingsPath)
 	c.language = c.settings.Language // the file was read for it before the first text was made

@@ -14,6 +14,7 @@ import (
 // welcomeState is the strip of the first start. It belongs to the main goroutine.
 type welcomeState struct {
 	step    welcomeStep
+	used    bool         // Galago was used before: there are settings
 	job     string       // that fetches the model
 	model   string       // its name
 	arrived *shelf.Entry // it is there
@@ -36,13 +37,22 @@ func (w *welcomeState) shown() bool { return w.step != welcomeOver }
 // fetched hears that a download is done, and is true if the strip speaks of it.
 func (w *welcomeState) fetched(job string) bool { return w.step == welcomeFetch && w.job == job }
 
-// startWelcome begins it on the first start: not where the person has a model already.
+// startWelcome begins it on the first start: not where the person has settings, models or conversations already. The last
+// are known later, see welcomeRows.
 func (c *Controller) startWelcome() {
-	if c.settings.Welcomed || c.settings.Model != "" {
+	if c.welcome.used || c.settings.Welcomed || c.settings.Model != "" || len(c.own) > 0 || len(c.listing.rows) > 0 {
 		return
 	}
 	c.welcome.step = welcomeFound
 	c.judge() // nothing is shown until that is known
+}
+
+// welcomeRows hears how many conversations there were at the start. Who has some needs no welcome.
+func (c *Controller) welcomeRows(n int) {
+	if n > 0 {
+		c.endWelcome()
+	}
+	c.showWelcome()
 }
 
 // endWelcome takes it away for good.
@@ -68,7 +78,8 @@ func (c *Controller) showWelcome() {
 
 func (c *Controller) welcomeView() *ui.Welcome {
 	known := c.judged.of != nil && (c.engine.looked || c.lib.Engines.Current == nil)
-	if !known {
+	listed := c.openStore == nil || c.listing.known || c.trouble != nil
+	if !known || !listed {
 		return nil
 	}
 	switch c.welcome.step {
@@ -121,12 +132,16 @@ func (c *Controller) welcomeOfferView() *ui.Welcome {
 	if !ok {
 		w.Title = words.T("The built-in model is the right one here")
 		w.Text = words.T("None of the larger models fits into the memory that is free. The page of models shows what each needs.")
+		if c.judged.device.Total == 0 {
+			w.Title = words.T("Choose a model yourself")
+			w.Text = words.T("How much memory is free is not known here, so no model can be recommended. The page of models shows what each needs.")
+		}
 		w.Skip = words.T("Close")
 		return w
 	}
 	size, _ := m.Disk(v)
 	w.Title = words.T("Recommended: %s", m.Name)
-	w.Text = aboutModelText(m)
+	w.Text = inLine(m.Good(), languagesText(m.Languages, 3))
 	w.Lines = append(w.Lines, inLine(quantText(v.Quant), diskText(m, v), c.judged.of[jobID(m, v)].Line))
 	w.Lines = append(w.Lines, inLine(words.T("Licence: %s", m.Licence.Name), licenceWarning(m)))
 	if c.engine.canInstall() {
@@ -159,11 +174,14 @@ func (c *Controller) welcomeFetchView() *ui.Welcome {
 		w.Lines, w.Progress = []string{c.engine.busy}, c.engine.progress
 		return w
 	}
+	if c.engine.failed != nil {
+		w.Lines = append(w.Lines, words.T("The engine was not installed")+". "+sentence(c.engine.failed))
+	}
 	s := c.welcomeJob()
 	if s == nil {
 		return w
 	}
-	w.Lines, w.Progress = []string{inLine(s.Name, fetchFigures(*s))}, progressOf(*s)
+	w.Lines, w.Progress = append(w.Lines, inLine(s.Name, fetchFigures(*s))), progressOf(*s)
 	switch s.Phase {
 	case download.Failed:
 		w.Title, w.Next, w.Skip, w.Import = words.T("%s was not downloaded", c.welcome.model), words.T("Try again"), words.T("Close"), true

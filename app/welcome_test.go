@@ -10,9 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"galago/app/chat/store"
 	"galago/app/library/download"
 	"galago/app/library/shelf"
 	"galago/inference/engines"
+	"galago/inference/plan"
 	"galago/ui"
 )
 
@@ -87,6 +89,87 @@ func TestWelcomeNeverComesAgain(t *testing.T) {
 	next.openPage()
 	if next.view.welcome != nil {
 		t.Errorf("it came again: %+v", next.view.welcome)
+	}
+}
+
+// It is for who has nothing yet: settings, models and conversations are of somebody who knows Galago.
+func TestWelcomeIsForNewcomers(t *testing.T) {
+	for name, had := range map[string]func(b *libraryBench){
+		"settings": func(b *libraryBench) { // of a version that knew no welcome
+			write(t, b.bench.settings, []byte(`{"theme": "dark"}`))
+		},
+		"a model": func(b *libraryBench) { b.shelf.list = []shelf.Entry{{Name: "Own", Model: "/m/own.gguf"}} },
+		"a conversation": func(b *libraryBench) {
+			dir := t.TempDir()
+			s, err := store.Open(dir)
+			if err != nil {
+				t.Fatal(err)
+			}
+			c, err := s.Create("old")
+			if err == nil {
+				_, err = s.AddTurn(c.ID, store.Question{Text: "why?"})
+			}
+			if err == nil {
+				err = s.Close()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			b.openStore = func() (*store.Store, error) { return store.Open(dir) }
+		},
+	} {
+		b := newLibraryBenchAt(t, filepath.Join(t.TempDir(), "settings.json"))
+		had(b)
+		b.begin()
+		b.openPage()
+		b.settleDisk()
+		if b.openStore != nil {
+			b.until("the conversations are listed", func() bool { return b.listing.known })
+		}
+		if b.view.welcome != nil || b.welcome.shown() {
+			t.Errorf("%s: %+v", name, b.view.welcome)
+		}
+		b.Controller.Close()
+	}
+}
+
+func TestWelcomeEndsWhenItsDownloadIsCancelled(t *testing.T) {
+	b := firstStart(t, false)
+	b.WelcomeNext()
+	b.WelcomeNext()
+	b.news(download.State{Job: b.started(0), Phase: download.Fetching})
+	b.CancelFetch(eyeJob)
+	if b.news(); b.view.welcome != nil {
+		t.Errorf("still there: %+v", b.view.welcome)
+	}
+}
+
+func TestWelcomeSaysWhyTheEngineIsMissing(t *testing.T) {
+	b := newLibraryBenchAt(t, filepath.Join(t.TempDir(), "settings.json"))
+	b.withEngine(func(context.Context, func(string, float64)) (engines.Engine, error) {
+		return engines.Engine{}, errors.New("it finds no card")
+	})
+	b.begin()
+	b.until("the welcome is there", func() bool { return b.view.welcome != nil })
+	b.WelcomeNext()
+	b.WelcomeNext()
+	model := download.State{Job: b.started(1), Phase: download.Fetching}
+	b.news(download.State{Job: b.started(0), Phase: download.Done}, model)
+	b.until("it is over", func() bool { return b.engine.failed != nil })
+	b.news(model)
+	if w := b.view.welcome; len(w.Lines) != 2 || w.Lines[0] != "The engine was not installed. It finds no card." {
+		t.Errorf("%+v", w)
+	}
+}
+
+func TestWelcomeWhereTheMemoryIsNotKnown(t *testing.T) {
+	b := newLibraryBenchAt(t, filepath.Join(t.TempDir(), "settings.json"))
+	b.device = plan.Device{Name: "system memory"}
+	b.begin()
+	b.until("the welcome is there", func() bool { return b.view.welcome != nil })
+	b.WelcomeNext()
+	if w := b.view.welcome; w.Title != "Choose a model yourself" || w.Next != "" || !w.Import {
+		t.Errorf("%+v", w)
 	}
 }
 

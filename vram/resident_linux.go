@@ -31,6 +31,22 @@ func Resident(pid int) (uint64, error) {
 	return pages * uint64(os.Getpagesize()), nil
 }
 
+// Anonymous is the part of Resident that no file backs, in bytes: what comes free when the process ends, while the pages of
+// a mapped model count as available before. It is 0 where there is no such process.
+func Anonymous(pid int) uint64 {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/statm", pid))
+	fields := strings.Fields(string(text)) // size, resident, shared ...
+	if err != nil || len(fields) < 3 {
+		return 0
+	}
+	resident, err := strconv.ParseUint(fields[1], 10, 64)
+	shared, err2 := strconv.ParseUint(fields[2], 10, 64)
+	if err != nil || err2 != nil || shared > resident {
+		return 0
+	}
+	return (resident - shared) * uint64(os.Getpagesize())
+}
+
 // System returns the bytes of system memory altogether, or 0 when the kernel does not say.
 func System() uint64 {
 	var info unix.Sysinfo_t

@@ -1,6 +1,19 @@
 package vram
 
-import "testing"
+import (
+	"os"
+	"testing"
+)
+
+func TestAnonymous(t *testing.T) {
+	all, err := Resident(os.Getpid())
+	if n := Anonymous(os.Getpid()); err != nil || n == 0 || n >= all {
+		t.Errorf("%d of %d bytes, %v", n, all, err)
+	}
+	if n := Anonymous(-1); n != 0 {
+		t.Errorf("no process has %d bytes", n)
+	}
+}
 
 func TestAvailable(t *testing.T) {
 	for text, want := range map[string]uint64{

@@ -9,6 +9,9 @@ func Resident(pid int) (uint64, error) {
 	return 0, errors.New("the memory of processes can only be read on Linux in this version")
 }
 
+// Anonymous is written for Linux only; elsewhere it returns 0.
+func Anonymous(pid int) uint64 { return 0 }
+
 // System is written for Linux only; elsewhere it returns 0, for unknown.
 func System() uint64 { return 0 }
 
