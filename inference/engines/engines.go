@@ -11,14 +11,13 @@
 package engines
 
 import (
-	"debug/elf"
 	"encoding/json"
 	"os"
 	"path/filepath"
 	"regexp"
 	"runtime"
 	"slices"
-	"strings"
+	"time"
 
 	"github.com/adrg/xdg"
 
@@ -34,6 +33,7 @@ type Engine struct {
 
 	Native  []string // compute capabilities that it has machine code for, such as "8.6"; empty: not known
 	PTX     []string // those that it has code for that the driver translates
+	Lacks   string   // a library of the CUDA runtime that is neither in the folder nor where the system's loader looks; empty: none
 	LeftOut bool     // workers died while they loaded it, so it is not used until it is tried again, or another is chosen
 }
 
@@ -69,23 +69,26 @@ func backendFile() string {
 	return "libggml-cuda.so"
 }
 
-// Current is the engine that a worker should use; ok is false where there is none and the CPU answers. An engine of
-// which workers died is none; Find still has it.
-func Current() (e Engine, ok bool) {
-	for _, e := range Find() {
-		if !e.LeftOut {
+// Current is the engine that a worker should use; ok is false where there is none that can work, and the CPU answers. An
+// engine of which workers died is none, nor is one without its runtime; Find still has them.
+func Current() (e Engine, ok bool) { return current(Find()) }
+
+func current(list []Engine) (e Engine, ok bool) {
+	for _, e := range list {
+		if !e.LeftOut && e.Lacks == "" {
 			return e, true
 		}
 	}
 	return Engine{}, false
 }
 
-// Find lists every engine there is, the one that counts first. An engine of another llama.cpp is not one.
+// Find lists every engine there is, the one that counts first unless it is left out or lacks its runtime. An engine of
+// another llama.cpp is not one, and neither is one on a disk that does not answer.
 func Find() []Engine {
 	c := readChoice()
 	var list []Engine
 	add := func(dir string, s Source) {
-		if e, ok := read(dir, s); ok && (e.Llama == "" || e.Llama == manifest().Llama) {
+		if e, ok := readSoon(dir, s); ok && (e.Llama == "" || e.Llama == manifest().Llama) {
 			e.LeftOut = c.Died[dir] >= mostDeaths
 			list = append(list, e)
 		}
@@ -93,13 +96,37 @@ func Find() []Engine {
 	for _, dir := range beside() {
 		add(dir, Beside)
 	}
-	if c.Named != "" {
+	if filepath.IsAbs(c.Named) { // another would depend on where a program is started
 		add(c.Named, Named)
 	}
 	if c.Installed != "" {
 		add(filepath.Join(folder(), c.Installed), Installed)
 	}
 	return list
+}
+
+// readLimit is how long the disk of an engine may take to answer: the CPU must not wait for a network drive that is gone.
+var readLimit = 3 * time.Second
+
+// readSoon is read, or nothing where the disk does not answer.
+func readSoon(dir string, s Source) (Engine, bool) {
+	type found struct {
+		e  Engine
+		ok bool
+	}
+	answer := make(chan found, 1)
+	go func() {
+		e, ok := read(dir, s)
+		answer <- found{e, ok}
+	}()
+	patience := time.NewTimer(readLimit)
+	defer patience.Stop()
+	select {
+	case f := <-answer:
+		return f.e, f.ok
+	case <-patience.C:
+		return Engine{}, false
+	}
 }
 
 // beside are the folders of the package in which an engine may lie.
@@ -130,27 +157,12 @@ func read(dir string, s Source) (Engine, bool) {
 	if e.Llama == "" {
 		e.Llama = versionOf(dir)
 	}
+	needs := needed(filepath.Join(dir, backendFile()))
 	if e.CUDA == "" {
-		e.CUDA = runtimeOf(filepath.Join(dir, backendFile()))
+		e.CUDA = majorOf(needs)
 	}
+	e.Lacks = lacks(dir, needs)
 	return e, true
-}
-
-// runtimeOf is the major CUDA version that a backend is linked with, such as "13"; empty where it does not tell, as on
-// Windows.
-func runtimeOf(path string) string {
-	f, err := elf.Open(path)
-	if err != nil {
-		return ""
-	}
-	defer f.Close()
-	needed, _ := f.ImportedLibraries() // without them there is nothing to tell
-	for _, name := range needed {
-		if major, ok := strings.CutPrefix(name, "libcudart.so."); ok {
-			return major
-		}
-	}
-	return ""
 }
 
 var llamaLibrary = regexp.MustCompile(`^libllama\.so\.(\d+\.\d+\.\d+)$`)

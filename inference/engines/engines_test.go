@@ -23,6 +23,9 @@ func TestMain(m *testing.M) {
 	if len(os.Args) == 2 && os.Args[1] == "worker" {
 		os.Exit(play())
 	}
+	if len(os.Args) == 3 && os.Args[1] == "count" {
+		os.Exit(count(os.Args[2]))
+	}
 	self, err := os.Executable()
 	if err != nil {
 		panic(err)
@@ -173,7 +176,7 @@ func TestAnEngineOfAnotherLlamaIsNone(t *testing.T) {
 func TestAChoiceThatCannotBeReadIsNone(t *testing.T) {
 	home(t)
 	besideEngine(t)
-	for _, text := range []string{"", "{", "[1]", `{"installed": "../../elsewhere"}`, `{"installed": "gone", "named": "/gone"}`} {
+	for _, text := range []string{"", "{", "[1]", `{"installed": "../../elsewhere"}`, `{"installed": ".."}`, `{"named": "\u0000"}`, `{"named": "."}`, `{"installed": "gone", "named": "/gone"}`} {
 		put(t, choicePath(), text)
 		if list := Find(); len(list) > 0 {
 			t.Errorf("%q: %+v", text, list)
@@ -181,34 +184,41 @@ func TestAChoiceThatCannotBeReadIsNone(t *testing.T) {
 	}
 }
 
+// start is the start of a worker that went so, of a program of its own.
+func start(ok bool) (again bool) {
+	l := &launch{}
+	l.environment()
+	return l.greeted(ok)
+}
+
 func TestAnEngineThatKillsWorkersTwiceIsLeftOut(t *testing.T) {
 	home(t)
 	besideEngine(t)
-	if greeted(false) {
+	if start(false) {
 		t.Error("a start without an engine fails for another reason")
 	}
 	dir := engineIn(t, t.TempDir(), "good")
 	if err := change(func(c *choice) { c.Named = dir }); err != nil {
 		t.Fatal(err)
 	}
-	if !greeted(false) || greeted(true) {
+	if !start(false) || start(true) {
 		t.Error("after one death it is tried again")
 	}
 	if c := readChoice(); len(c.Died) != 0 {
 		t.Errorf("a start that went well forgives: %+v", c)
 	}
 	for range mostDeaths {
-		if !greeted(false) {
+		if !start(false) {
 			t.Error("after two deaths in a row the next start goes without the engine")
 		}
 	}
 	if env := Environment(); len(env) != 1 || env[0] != protocol.CUDALeftEnv+"="+dir {
 		t.Errorf("%v", env)
 	}
-	if greeted(false) {
+	if start(false) {
 		t.Error("without the engine nothing can be left out any more")
 	}
-	greeted(true)
+	start(true)
 	if _, ok := Current(); ok {
 		t.Error("it counts again because workers without it start")
 	}
@@ -224,11 +234,11 @@ func TestAnEngineThatKillsWorkersTwiceIsLeftOut(t *testing.T) {
 		t.Errorf("the next engine does not take its place: %+v", e)
 	}
 	for range mostDeaths {
-		if !greeted(false) {
+		if !start(false) {
 			t.Error("the second engine is not given its two starts")
 		}
 	}
-	if greeted(false) {
+	if start(false) {
 		t.Error("engines that end workers are tried in turns")
 	}
 	self, _ := os.Executable()

@@ -42,10 +42,12 @@ type installation struct {
 	build    Build
 	archives []string
 	progress func(string, float64)
-	total    int64 // bytes of the archives
+	total    int64      // bytes of the archives
+	files    []*os.File // the archives, open from the look at their digests until they are unpacked, so that they stay the same
 }
 
 func (i *installation) run() (Engine, error) {
+	defer i.close()
 	if err := i.check(); err != nil {
 		return Engine{}, err
 	}
@@ -81,7 +83,12 @@ func (i *installation) check() error {
 		return fmt.Errorf("%d archives are not those of the engine %q", len(i.archives), i.build.ID)
 	}
 	for _, path := range i.archives {
-		info, err := os.Stat(path)
+		f, err := os.Open(path)
+		if err != nil {
+			return err
+		}
+		i.files = append(i.files, f)
+		info, err := f.Stat()
 		if err != nil {
 			return err
 		}
@@ -89,8 +96,8 @@ func (i *installation) check() error {
 	}
 	done := int64(0)
 	what := words.T("Checking the engine's archives")
-	for n, path := range i.archives {
-		got, err := digest(i.ctx, path, func(read int64) {
+	for n, f := range i.files {
+		got, err := digest(i.ctx, f, func(read int64) {
 			done += read
 			i.tell(what, share(done, i.total))
 		})
@@ -106,15 +113,16 @@ func (i *installation) check() error {
 
 func share(done, total int64) float64 { return min(1, float64(done)/float64(max(1, total))) }
 
-// digest is the SHA-256 of a file in hexadecimal.
-func digest(ctx context.Context, path string, tell func(int64)) (string, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return "", err
+func (i *installation) close() {
+	for _, f := range i.files {
+		f.Close() // it was only read
 	}
-	defer f.Close()
+}
+
+// digest is the SHA-256 of what r has, in hexadecimal.
+func digest(ctx context.Context, r io.Reader, tell func(int64)) (string, error) {
 	h := sha256.New()
-	if _, err := io.CopyBuffer(h, &counter{ctx: ctx, r: f, tell: tell}, make([]byte, 1<<20)); err != nil {
+	if _, err := io.CopyBuffer(h, &counter{ctx: ctx, r: r, tell: tell}, make([]byte, 1<<20)); err != nil {
 		return "", err
 	}
 	return hex.EncodeToString(h.Sum(nil)), nil
@@ -129,7 +137,7 @@ func (i *installation) unpack(dir string) error {
 		i.tell(what, share(done, i.total))
 	})
 	for n, a := range i.build.Archives {
-		if err := u.take(a.Name, i.archives[n], a.Files); err != nil {
+		if err := u.take(a.Name, i.files[n], a.Files); err != nil {
 			return err
 		}
 	}
@@ -165,23 +173,12 @@ func onDisk(dir string) error {
 
 // keep gives the folder its name and makes it current; what was current before is removed.
 func (i *installation) keep(dir string) (Engine, error) {
-	name, err := i.freeName()
+	var final string
+	err := alone(func() (err error) {
+		final, err = i.name(dir)
+		return err
+	})
 	if err != nil {
-		return Engine{}, err
-	}
-	final := filepath.Join(folder(), name)
-	if err := os.Rename(dir, final); err != nil {
-		return Engine{}, err
-	}
-	err = disk.SyncFolder(folder())
-	if err == nil {
-		err = change(func(c *choice) {
-			forgive(c, final)
-			c.Installed = name
-		})
-	}
-	if err != nil {
-		_ = os.RemoveAll(final) // the one before still counts
 		return Engine{}, err
 	}
 	Clean()
@@ -190,6 +187,30 @@ func (i *installation) keep(dir string) (Engine, error) {
 		return Engine{}, fmt.Errorf("the engine in %s is gone", final)
 	}
 	return e, nil
+}
+
+// name is keep without another program between the folder's name and the choice of it.
+func (i *installation) name(dir string) (final string, err error) {
+	name, err := i.freeName()
+	if err != nil {
+		return "", err
+	}
+	final = filepath.Join(folder(), name)
+	if err := os.Rename(dir, final); err != nil {
+		return "", err
+	}
+	err = disk.SyncFolder(folder())
+	if err == nil {
+		err = changeAlone(func(c *choice) {
+			forgive(c, final)
+			c.Installed = name
+		})
+	}
+	if err != nil {
+		_ = os.RemoveAll(final) // the one before still counts
+		return "", err
+	}
+	return final, nil
 }
 
 // freeName is the build's ID, or with a number where the same engine is there already: a worker may be using it.
@@ -207,18 +228,39 @@ func (i *installation) freeName() (string, error) {
 }
 
 // Clean removes what an installation that was interrupted left, and engines that are not current any more but could not be
-// removed, as Windows refuses while they run. The window calls it when it starts; Install does by itself.
+// removed, as Windows refuses while they run. The window calls it when it starts; Install does by itself. What no
+// installation made stays, and so does everything while it is not known which engine is current.
 func Clean() {
-	list, err := os.ReadDir(folder())
-	if err != nil {
+	if _, err := os.Stat(folder()); err != nil {
 		return // nothing was ever installed
 	}
-	current := readChoice().Installed
+	_ = alone(cleanAlone) // the next time may succeed
+}
+
+func cleanAlone() error {
+	c, err := loadChoice()
+	if err != nil {
+		return err
+	}
+	list, err := os.ReadDir(folder())
+	if err != nil {
+		return err
+	}
 	for _, d := range list {
-		if d.IsDir() && d.Name() != current {
+		if d.IsDir() && d.Name() != c.Installed && made(d.Name()) {
 			_ = os.RemoveAll(filepath.Join(folder(), d.Name())) // the next time may succeed
 		}
 	}
+	return nil
+}
+
+// made reports whether an installation made the folder of that name.
+func made(name string) bool {
+	if strings.HasSuffix(name, newSuffix) {
+		return true
+	}
+	_, err := os.Lstat(filepath.Join(folder(), name, aboutFile))
+	return err == nil
 }
 
 // Remove deletes an installed engine; the CPU answers from then on, unless another engine is beside the program or

@@ -108,7 +108,12 @@ func unpacked(t testing.TB, name string, data []byte, wanted ...string) (map[str
 	if err := errors.Join(os.WriteFile(archive, data, 0o600), os.Mkdir(dir, 0o700)); err != nil {
 		t.Fatal(err)
 	}
-	err := newUnpacker(t.Context(), dir, nil).take(name, archive, wanted)
+	f, err := os.Open(archive)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	err = newUnpacker(t.Context(), dir, nil).take(name, f, wanted)
 	if list, _ := os.ReadDir(root); len(list) != 2 {
 		t.Errorf("%s: something lies outside of the folder: %v", name, list)
 	}
@@ -183,6 +188,9 @@ func TestHostileArchivesAreRefused(t *testing.T) {
 		"parent folder":        {[]item{{name: "a/../..", kind: tar.TypeDir}, good}, "leads out"},
 		"drive":                {[]item{{name: "C:/" + w, text: "x"}}, "drive"},
 		"stream":               {[]item{{name: "a/" + w + ":evil", text: "x"}}, "stream"},
+		"dot at the end":       {[]item{{name: "a/" + w + ".", text: "x"}, good}, "ends in a dot"},
+		"dots of a folder":     {[]item{{name: "a.../" + w, text: "x"}}, "ends in a dot"},
+		"space at the end":     {[]item{{name: "a/b /" + w, text: "x"}}, "ends in a dot or a space"},
 		"backslash":            {[]item{{name: `..\` + w, text: "x"}}, "signs"},
 		"twice":                {[]item{{name: "a/" + w + ".1", text: "x"}, {name: "b/" + w + ".1", text: "y"}, good}, "twice"},
 		"twice, other case":    {[]item{{name: "a/" + w + ".a", text: "x"}, {name: "b/" + w + ".a", link: w}, good}, "twice"},
@@ -276,7 +284,7 @@ func theBuild(t *testing.T, what string) (Build, []string) {
 		if err := os.WriteFile(path, data, 0o600); err != nil {
 			t.Fatal(err)
 		}
-		sum, err := digest(t.Context(), path, nil)
+		sum, err := digest(t.Context(), bytes.NewReader(data), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -286,7 +294,7 @@ func theBuild(t *testing.T, what string) (Build, []string) {
 	return b, paths
 }
 
-// folders are the names of what lies where engines are installed.
+// folders are the names of the folders where engines are installed.
 func folders(t *testing.T) []string {
 	t.Helper()
 	list, err := os.ReadDir(folder())
@@ -295,7 +303,9 @@ func folders(t *testing.T) []string {
 	}
 	var names []string
 	for _, d := range list {
-		names = append(names, d.Name())
+		if d.IsDir() {
+			names = append(names, d.Name())
+		}
 	}
 	return names
 }
@@ -350,7 +360,7 @@ func TestInstallReplacesTheEngineOnlyByOneThatWorks(t *testing.T) {
 		if now, ok := Current(); !ok || now.Dir != first.Dir {
 			t.Errorf("after %s: %+v", name, now)
 		}
-		if got := folders(t); !slices.Equal(got, []string{"choice.json", "cuda13-test"}) {
+		if got := folders(t); !slices.Equal(got, []string{"cuda13-test"}) {
 			t.Errorf("after %s there are %v", name, got)
 		}
 	}
@@ -359,13 +369,13 @@ func TestInstallReplacesTheEngineOnlyByOneThatWorks(t *testing.T) {
 	if err != nil || second.Dir == first.Dir {
 		t.Fatalf("the same again: %+v, %v", second, err)
 	}
-	if got := folders(t); !slices.Equal(got, []string{"choice.json", filepath.Base(second.Dir)}) {
+	if got := folders(t); !slices.Equal(got, []string{filepath.Base(second.Dir)}) {
 		t.Errorf("the one before stays: %v", got)
 	}
 	if err := Remove(); err != nil {
 		t.Fatal(err)
 	}
-	if _, ok := Current(); ok || len(folders(t)) != 1 {
+	if _, ok := Current(); ok || len(folders(t)) != 0 {
 		t.Errorf("after Remove: %v", folders(t))
 	}
 }
@@ -395,6 +405,7 @@ func TestWhatAnInterruptedInstallLeftNeverCounts(t *testing.T) {
 	besideEngine(t)
 	engineIn(t, filepath.Join(folder(), "cuda13-test.123"+newSuffix), "good")
 	engineIn(t, filepath.Join(folder(), "cuda13-test"), "good") // renamed, but not chosen yet
+	put(t, filepath.Join(folder(), "cuda13-test", aboutFile), "{}")
 	if e, ok := Current(); ok {
 		t.Errorf("%+v counts", e)
 	}
@@ -404,5 +415,53 @@ func TestWhatAnInterruptedInstallLeftNeverCounts(t *testing.T) {
 	}
 	if err := Remove(); err != nil {
 		t.Errorf("nothing to remove: %v", err)
+	}
+}
+
+// The archives are looked at and unpacked through one opening each: another file under the same name does not count.
+func TestAnArchiveThatIsReplacedAfterTheCheck(t *testing.T) {
+	home(t)
+	b, archives := theBuild(t, "good")
+	evil, _ := theBuild(t, "problem version")
+	_, other := theBuild(t, "problem version")
+	if evil.Archives[0].SHA256 == b.Archives[0].SHA256 {
+		t.Fatal("both are the same")
+	}
+	replaced := false
+	e, err := Install(t.Context(), b, archives, func(what string, done float64) {
+		if !replaced && strings.HasPrefix(what, "Checking") && done == 1 {
+			replaced = true
+			if err := os.Rename(other[0], archives[0]); err != nil {
+				t.Error(err)
+			}
+		}
+	})
+	if err != nil || !replaced {
+		t.Fatalf("%v, replaced: %v", err, replaced)
+	}
+	if files := contents(t, e.Dir); files[backendFile()] != "good" {
+		t.Errorf("%q is installed", files[backendFile()])
+	}
+}
+
+func TestTwoNamesOfOneFile(t *testing.T) {
+	list := []item{
+		{name: "a/libcublas.so", link: "libcublas.so.13"},
+		{name: "a/libcublas.so.13", link: "libcublas.so.13.1"},
+		{name: "a/libcublas.so.13.1", text: "cublas"},
+	}
+	for _, wanted := range [][]string{
+		{"libcublas.so", "libcublas.so.13"}, {"libcublas.so.13.1", "libcublas.so.13"}, {"libcublas.so.13", "libcublas.so.13.1", "libcublas.so"},
+	} {
+		files, err := unpacked(t, "a.tar.gz", gzipped(t, tarOf(t, list...)), wanted...)
+		if err != nil || len(files) != len(wanted) {
+			t.Errorf("%q: %v, %v", wanted, files, err)
+			continue
+		}
+		for _, w := range wanted {
+			if files[w] != "cublas" {
+				t.Errorf("%q: %v", wanted, files)
+			}
+		}
 	}
 }

@@ -44,12 +44,11 @@ func newUnpacker(ctx context.Context, dir string, tell func(int64)) *unpacker {
 }
 
 // take unpacks what is wanted of an archive, by the ending of its name. All of it must be there.
-func (u *unpacker) take(name, archive string, wanted []string) error {
-	f, err := os.Open(archive)
-	if err != nil {
+func (u *unpacker) take(name string, f *os.File, wanted []string) error {
+	if _, err := f.Seek(0, io.SeekStart); err != nil {
 		return err
 	}
-	defer f.Close()
+	var err error
 	part := &part{u: u, wanted: wanted, links: map[string]string{}, seen: map[string]bool{}}
 	counted := &counter{ctx: u.ctx, r: f, tell: u.tell}
 	switch {
@@ -138,21 +137,29 @@ func (p *part) resolve(name string) (file string, ok bool) {
 	return "", false
 }
 
-// settle gives each file the name that was asked for, and removes the others.
+// settle gives each file the name that was asked for, and removes the others. A file that was asked for by several names
+// is there several times.
 func (p *part) settle() error {
+	users := map[string][]string{} // of a file: the names that it is asked for by
 	for _, w := range p.wanted {
 		file, ok := p.resolve(w)
 		if !ok {
 			return errors.New(words.T("%s is not in it", w))
 		}
-		if file == w {
-			continue
+		if file != w {
+			users[file] = append(users[file], w)
 		}
-		if err := os.Rename(filepath.Join(p.u.dir, file), filepath.Join(p.u.dir, w)); err != nil {
-			return err
+	}
+	for file, names := range users {
+		for i, name := range names {
+			give := p.copy
+			if i == len(names)-1 && !slices.Contains(p.wanted, file) {
+				give = p.rename
+			}
+			if err := give(file, name); err != nil {
+				return err
+			}
 		}
-		p.files = slices.DeleteFunc(p.files, func(f string) bool { return f == file })
-		p.files = append(p.files, w)
 	}
 	for _, f := range p.files {
 		if !slices.Contains(p.wanted, f) {
@@ -163,6 +170,30 @@ func (p *part) settle() error {
 		}
 	}
 	return nil
+}
+
+func (p *part) rename(file, name string) error {
+	if err := os.Rename(filepath.Join(p.u.dir, file), filepath.Join(p.u.dir, name)); err != nil {
+		return err
+	}
+	p.files[slices.Index(p.files, file)] = name
+	return nil
+}
+
+func (p *part) copy(file, name string) error {
+	f, err := os.Open(filepath.Join(p.u.dir, file))
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	info, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	if info.Size() > p.u.left {
+		return fmt.Errorf("%q has %d bytes, too many", name, info.Size())
+	}
+	return p.write(name, &counter{ctx: p.u.ctx, r: f}, info.Size())
 }
 
 // kind is what an entry is.
@@ -229,8 +260,11 @@ func checkName(name string) (string, error) {
 		return bad("names a drive or a stream")
 	}
 	for part := range strings.SplitSeq(name, "/") {
-		if part == ".." {
+		switch {
+		case part == "..":
 			return bad("leads out of the archive")
+		case part != "." && strings.HasSuffix(part, "."), strings.HasSuffix(part, " "): // Windows leaves these out
+			return bad("has a part that ends in a dot or a space")
 		}
 	}
 	return path.Clean(name), nil
