@@ -207,7 +207,7 @@ func (c *Controller) StopInstall() {
 // engineFetched installs what was downloaded.
 func (c *Controller) engineFetched(s download.State) {
 	b := c.engine.build
-	c.lib.Downloads.Cancel(s.ID) // it is whole: only the job is forgotten, so that a later try is known as one
+	c.lib.Downloads.Cancel(s.ID)   // it is whole: only the job is forgotten, so that a later try is known as one
 	if enginePrefix+b.ID != s.ID { // of another version of Galago, or its card is not there now
 		return
 	}

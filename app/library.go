@@ -30,7 +30,7 @@ type Library struct {
 	// Device is the memory that a model would go to, with what the process pid holds of it counted as free: a card's,
 	// or the system's where there is none.
 	Device  func(gpu string, pid int) plan.Device
-	Memory  func(pid int) plan.Device                 // the same of the system, where no engine can use a card
+	Memory  func(pid int) plan.Device           // the same of the system, where no engine can use a card
 	Free    func(folder string) (uint64, error) // bytes free on a folder's disk, which need not be there yet
 	Engines Engines
 	// Doctor examines the computer, with or without the self-test; step is told what is being looked at.

@@ -2,7 +2,6 @@ package app
 
 import (
 	"errors"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -42,11 +41,10 @@ func (c *Controller) readSettings() {
 	if c.settingsPath == "" {
 		return
 	}
-	_, missing := os.Lstat(c.settingsPath)
-	c.welcome.used = missing == nil
 	var err error
 	c.settings, err = loadSettings(c.settingsPath)
-	c.language = c.settings.Language // the file was read for it before the first text was made
+	c.settings.Welcomed = c.settings.Welcomed || err != nil // there are settings, whatever they say
+	c.language = c.settings.Language                        // the file was read for it before the first text was made
 	var wrong *wrongSettings
 	switch folder := filepath.Dir(c.settingsPath); {
 	case errors.As(err, &wrong): // in a strip, since there may be more of it than can be read in a moment

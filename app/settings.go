@@ -45,7 +45,7 @@ type Settings struct {
 	HideSidebar bool
 
 	Mirror   string // address of a mirror of the hub; empty: the hub itself
-	Welcomed bool   // the first start is over
+	Welcomed bool   // the first start is over, or was before there was a welcome
 
 	rest map[string]json.RawMessage // of the file: what this version does not know
 }
@@ -427,6 +427,7 @@ func readSettings(data []byte) (Settings, error) {
 		return s, errors.New("null") // JSON, and no settings
 	}
 	var wrong wrongSettings
+	_, welcome := entries["welcomed"]
 	for _, f := range settingFields {
 		value, there := entries[f.key]
 		delete(entries, f.key)
@@ -436,6 +437,9 @@ func readSettings(data []byte) (Settings, error) {
 		if err := f.read(&s, value); err != nil {
 			wrong.entries = append(wrong.entries, words.T("%s: %s; %s is used instead", f.key, err.Error(), f.show(s)))
 		}
+	}
+	if !welcome { // of a version that knew none: its person knows Galago
+		s.Welcomed = true
 	}
 	if len(entries) > 0 {
 		s.rest = entries

@@ -14,7 +14,6 @@ import (
 // welcomeState is the strip of the first start. It belongs to the main goroutine.
 type welcomeState struct {
 	step    welcomeStep
-	used    bool         // Galago was used before: there are settings
 	job     string       // that fetches the model
 	model   string       // its name
 	arrived *shelf.Entry // it is there
@@ -40,7 +39,7 @@ func (w *welcomeState) fetched(job string) bool { return w.step == welcomeFetch 
 // startWelcome begins it on the first start: not where the person has settings, models or conversations already. The last
 // are known later, see welcomeRows.
 func (c *Controller) startWelcome() {
-	if c.welcome.used || c.settings.Welcomed || c.settings.Model != "" || len(c.own) > 0 || len(c.listing.rows) > 0 {
+	if c.settings.Welcomed || c.settings.Model != "" || len(c.own) > 0 || len(c.listing.rows) > 0 {
 		return
 	}
 	c.welcome.step = welcomeFound

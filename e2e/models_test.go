@@ -129,12 +129,12 @@ func (c *cutting) Write(p []byte) (int, error) {
 	return c.ResponseWriter.Write(p)
 }
 
-// options start the window with the catalogue, and this as the rest of the settings.
+// options start the window with the catalogue, and settings as the rest of them, in JSON.
 func (y tiny) options(settings string) options {
 	return options{
 		env: []string{"GALAGO_TEST_CATALOGUE=catalogue.json"}, // the program runs in its home
 		prepare: func(home string) error {
-			text := fmt.Sprintf(`{"temperature": 0, "mirror": %q%s}`, y.mirror.URL, settings)
+			text := fmt.Sprintf(`{"temperature": 0, "mirror": %q, %s}`, y.mirror.URL, settings)
 			return errors.Join(
 				os.WriteFile(filepath.Join(home, "config", "galago", "settings.json"), []byte(text), 0o600),
 				os.WriteFile(filepath.Join(home, "catalogue.json"), y.catalogue, 0o600))
@@ -184,7 +184,7 @@ func (g *galago) mainArea() image.Rectangle {
 // cut is gone on with, and the model is opened when it is whole.
 func TestFirstStartDownloadsAModelAndUsesIt(t *testing.T) {
 	y := newTiny(t)
-	o := y.options("")
+	o := y.options(`"welcomed": false`)
 	home := ""
 	prepare := o.prepare
 	o.prepare = func(h string) error { home = h; return prepare(h) }

@@ -40,7 +40,7 @@ func newMachineCard(p *modelsPage) *machineCard {
 	m.title.face.bold = true
 	m.install = m.button(secondary, "", a.InstallEngine)
 	m.stop = m.button(secondary, words.T("Stop"), a.StopInstall)
-	m.choose = m.button(quiet, words.T("Choose a folder…"), a.EngineFolder)
+	m.choose = m.button(quiet, words.T("Engine folder…"), a.EngineFolder)
 	m.remove = m.button(quiet, words.T("Remove the engine"), a.RemoveEngine)
 	m.look = m.button(quiet, words.T("Diagnostics…"), func() { p.diagnose() }) // which the page is given later
 	m.ExtendBaseWidget(m)
