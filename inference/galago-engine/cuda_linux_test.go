@@ -183,3 +183,62 @@ func TestAnEngineThatEndsWorkersLeavesTheCPU(t *testing.T) {
 		}
 	}
 }
+
+// TestAnEngineAmongTheLibraries has a CUDA engine where a build from source leaves it, in lib: it is loaded only where the
+// environment says so, and the CPU's best variant goes along.
+func TestAnEngineAmongTheLibraries(t *testing.T) {
+	own := filepath.Join(filepath.Dir(engine(t)), "lib")
+	if _, err := os.Stat(filepath.Join(own, "libggml-cuda.so")); err == nil {
+		t.Skip("the libraries have a CUDA engine of their own")
+	}
+	plain, err := helloOf(t, "GALAGO_LIB="+own)
+	if err != nil {
+		t.Fatal(err)
+	}
+	among := func(from string) string {
+		dir := t.TempDir()
+		list, err := os.ReadDir(own)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, d := range list {
+			if err := os.Symlink(filepath.Join(own, d.Name()), filepath.Join(dir, d.Name())); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if err := os.Symlink(filepath.Join(from, "libggml-cuda.so"), filepath.Join(dir, "libggml-cuda.so")); err != nil {
+			t.Fatal(err)
+		}
+		return dir
+	}
+	good, driver := fakeEngine(t, oneCard)
+	other, _ := fakeEngine(t, oneCard)
+	crash, _ := fakeEngine(t, oneCard, "-DCRASH")
+	find := "LD_LIBRARY_PATH=" + good + ":" + driver
+	for name, c := range map[string]struct {
+		env   []string
+		cards int
+	}{
+		"left out":         {[]string{"GALAGO_LIB=" + among(crash), protocol.CUDALeftEnv + "=/x"}, 0},
+		"none is wanted":   {[]string{"GALAGO_LIB=" + among(crash), protocol.CUDAEnv + "="}, 0},
+		"another":          {[]string{"GALAGO_LIB=" + among(crash), protocol.CUDAEnv + "=" + good}, 1},
+		"another, of two":  {[]string{"GALAGO_LIB=" + among(other), protocol.CUDAEnv + "=" + good}, 1},
+		"nobody decides":   {[]string{"GALAGO_LIB=" + among(good)}, 1},
+		"not to be loaded": {[]string{"GALAGO_LIB=" + among(other), protocol.CUDAEnv + "=/nowhere"}, 0},
+	} {
+		hello, err := helloOf(t, append(c.env, find)...)
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		cards, system := 0, ""
+		for _, d := range hello.Devices {
+			if d.Backend == "CUDA" {
+				cards++
+			}
+		}
+		if _, system, _ = strings.Cut(hello.System, "CPU : "); cards != c.cards || !strings.Contains(plain.System, system) {
+			t.Errorf("%s: %+v, %s", name, hello.Devices, hello.System)
+		}
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"unsafe"
 
 	"github.com/ebitengine/purego"
+	"github.com/hybridgroup/yzma/pkg/llama"
 	"github.com/hybridgroup/yzma/pkg/loader"
 
 	"galago/inference/protocol"
@@ -23,6 +24,53 @@ import (
 var cudaRuntime = map[bool][]string{
 	false: {"libcudart.so.*", "libcublasLt.so.*", "libcublas.so.*"},
 	true:  {"cudart64_*.dll", "cublasLt64_*.dll", "cublas64_*.dll"}, // Windows
+}
+
+// loadBackends registers every backend in dir. Where the environment decides on a CUDA engine, one that lies in dir, as a
+// build from source leaves it, is left to addCUDA: else one that ends workers would end them all, and one that was not
+// chosen would be loaded besides the chosen one.
+func (l *library) loadBackends(dir string) error {
+	_, decided := os.LookupEnv(protocol.CUDAEnv)
+	if _, left := os.LookupEnv(protocol.CUDALeftEnv); !decided && !left {
+		return llama.GGMLBackendLoadAllFromPath(dir)
+	}
+	if _, err := os.Stat(loader.GetLibraryFilename(dir, "ggml-cuda")); err != nil {
+		return llama.GGMLBackendLoadAllFromPath(dir)
+	}
+	l.loadCPU(dir)
+	return nil
+}
+
+// loadCPU registers the best of the CPU's backends in dir for this processor, by their own account, as ggml does.
+func (l *library) loadCPU(dir string) {
+	list, _ := os.ReadDir(dir) // without it there is none
+	pattern := loader.GetLibraryFilename("", "ggml-cpu-*")
+	best, most := loader.GetLibraryFilename(dir, "ggml-cpu"), int32(0)
+	for _, d := range list {
+		if match, _ := filepath.Match(pattern, d.Name()); !match {
+			continue
+		}
+		path := filepath.Join(dir, d.Name())
+		if score := scoreOf(path); score > most {
+			best, most = path, score
+		}
+	}
+	l.give(best)
+}
+
+// scoreOf is how well a backend suits this processor; 0: not at all.
+func scoreOf(path string) int32 {
+	handle, err := openShared(path)
+	if err != nil {
+		return 0
+	}
+	defer closeShared(handle)
+	f, err := symbol(handle, "ggml_backend_score")
+	if err != nil {
+		return 0
+	}
+	score, _, _ := purego.SyscallN(f)
+	return int32(score)
 }
 
 // addCUDA loads the CUDA engine that the environment names beside the CPU's backends. Whatever goes wrong is told, and
@@ -134,13 +182,9 @@ func cudaWords(cudart, code uintptr) string {
 
 // register gives the backend to ggml, which checks the version of its interface.
 func (l *library) register(backend string) error {
-	path := append([]byte(backend), 0)
-	p := unsafe.SliceData(path)
-	var reg uintptr
-	l.loadBackend.Call(unsafe.Pointer(&reg), unsafe.Pointer(&p))
-	runtime.KeepAlive(path)
+	loaded := l.give(backend)
 	said := log.tail()
-	if reg == 0 {
+	if !loaded {
 		problem := protocol.CUDABroken
 		if strings.Contains(said, "API version") || strings.Contains(said, "ggml_backend_init") {
 			problem = protocol.CUDAVersion
@@ -151,6 +195,16 @@ func (l *library) register(backend string) error {
 		return &cudaError{protocol.CUDANoCard, "", said}
 	}
 	return nil
+}
+
+// give has ggml load a backend.
+func (l *library) give(backend string) (loaded bool) {
+	path := append([]byte(backend), 0)
+	p := unsafe.SliceData(path)
+	var reg uintptr
+	l.loadBackend.Call(unsafe.Pointer(&reg), unsafe.Pointer(&p))
+	runtime.KeepAlive(path)
+	return reg != 0
 }
 
 // cudaError is why a CUDA engine is of no use.

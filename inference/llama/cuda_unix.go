@@ -13,5 +13,8 @@ func openShared(path string) (uintptr, error) {
 	return handle, nil
 }
 
+// closeShared lets a library go.
+func closeShared(library uintptr) { _ = purego.Dlclose(library) }
+
 // symbol finds a function in a library, or in those that it needs.
 func symbol(library uintptr, name string) (uintptr, error) { return purego.Dlsym(library, name) }

@@ -34,6 +34,9 @@ func openShared(path string) (uintptr, error) {
 	return 0, e
 }
 
+// closeShared lets a library go.
+func closeShared(library uintptr) { _ = syscall.FreeLibrary(syscall.Handle(library)) }
+
 // symbol finds a function in a library.
 func symbol(library uintptr, name string) (uintptr, error) {
 	return syscall.GetProcAddress(syscall.Handle(library), name)

@@ -98,7 +98,7 @@ func open(dir string, words func(string)) (*library, error) {
 	llama.LogSet(callbacks.log)
 	mtmd.LogSet(callbacks.log)
 	llama.BackendInit()
-	if err := llama.GGMLBackendLoadAllFromPath(dir); err != nil {
+	if err := lib.loadBackends(dir); err != nil {
 		return nil, missing(err)
 	}
 	if llama.GGMLBackendDeviceCount() == 0 {
