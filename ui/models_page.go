@@ -558,6 +558,10 @@ func (w *Window) ShowModels() {
 	if w.act.Diagnose != nil {
 		p.diagnose = w.ShowDiagnosis
 	}
+	p.search.entry.onShortcut = func(s fyne.Shortcut) bool {
+		_, undo := s.(*fyne.ShortcutUndo)
+		return undo && w.snack.accept()
+	}
 	p.file.onTap = w.openModel
 	p.file.Hidden = w.act.OpenModel == nil
 	w.modelsPage = p

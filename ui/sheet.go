@@ -20,6 +20,7 @@ type sheet struct {
 	action  *button                   // beside it; may be nil
 	onKey   func(*fyne.KeyEvent) bool // takes what nothing in it wants; may be nil
 	onHide  func()                    // called once, however it closes; may be nil
+	snack   *snackbar                 // the window's, while this is the topmost sheet; may be nil
 	cardAt  fyne.Position
 	card    fyne.Size
 }
@@ -29,6 +30,9 @@ func showSheet(c fyne.Canvas, title string, content fyne.CanvasObject, size func
 	s := &sheet{canvas: c, title: newLabel(title, 16, colorText).bold(), content: content, size: size}
 	s.close = newButton(quiet, "close", "", s.hide)
 	s.ExtendBaseWidget(s)
+	if w := windowOf(c); w != nil {
+		w.seatSnack(s)
+	}
 	c.Overlays().Add(s)
 	s.Resize(c.Size())
 	return s
@@ -36,6 +40,9 @@ func showSheet(c fyne.Canvas, title string, content fyne.CanvasObject, size func
 
 func (s *sheet) hide() {
 	s.canvas.Overlays().Remove(s)
+	if w := windowOf(s.canvas); w != nil {
+		w.seatSnack(w.topSheet())
+	}
 	if f := s.onHide; f != nil {
 		s.onHide = nil
 		f()
@@ -52,9 +59,38 @@ func (s *sheet) withAction(b *button) {
 func (s *sheet) key(e *fyne.KeyEvent) bool { return s.onKey != nil && s.onKey(e) }
 
 func (s *sheet) Tapped(e *fyne.PointEvent) {
+	if s.onSnack(e.Position) {
+		return
+	}
 	p := e.Position.Subtract(s.cardAt)
 	if p.X < 0 || p.Y < 0 || p.X > s.card.Width || p.Y > s.card.Height {
 		s.hide()
+	}
+}
+
+// onSnack says whether a place is on the message, which is no place beside the card.
+func (s *sheet) onSnack(p fyne.Position) bool {
+	if s.snack == nil || !s.snack.Visible() {
+		return false
+	}
+	p = p.Subtract(s.snack.Position())
+	size := s.snack.Size()
+	return p.X >= 0 && p.Y >= 0 && p.X <= size.Width && p.Y <= size.Height
+}
+
+// host takes the window's messages in, above the card; nil gives them back.
+func (s *sheet) host(snack *snackbar) {
+	if s.snack != snack {
+		s.snack = snack
+		s.Refresh()
+	}
+}
+
+// placeSnack puts the message where it is in the window, near the lower edge.
+func (s *sheet) placeSnack() {
+	if s.snack != nil {
+		size, room := s.snack.fit(s.Size().Width), s.Size()
+		place(s.snack, (room.Width-size.Width)/2, room.Height-gap5-size.Height, size.Width, size.Height)
 	}
 }
 
@@ -72,6 +108,9 @@ func (s *sheet) CreateRenderer() fyne.WidgetRenderer {
 			d.objects = append(d.objects, s.action)
 		}
 		d.objects = append(d.objects, s.close)
+		if s.snack != nil {
+			d.objects = append(d.objects, s.snack)
+		}
 	}
 	parts()
 	d.min = func() fyne.Size { return fyne.NewSize(1, 1) }
@@ -94,6 +133,7 @@ func (s *sheet) CreateRenderer() fyne.WidgetRenderer {
 		}
 		s.title.place(x+gap5, y+gap2, right-gap5-gap1, line)
 		place(s.content, x+gap5, y+head, inner.Width, inner.Height)
+		s.placeSnack()
 	}
 	d.restyle = func() {
 		parts()

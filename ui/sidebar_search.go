@@ -121,12 +121,14 @@ func (e *searchEntry) TypedKey(k *fyne.KeyEvent) {
 
 // TypedShortcut implements fyne.Shortcutable. What edits text is the field's own.
 func (e *searchEntry) TypedShortcut(s fyne.Shortcut) {
+	own := false
 	switch s.(type) {
-	case *fyne.ShortcutPaste, *fyne.ShortcutUndo, *fyne.ShortcutRedo:
-	default:
-		if e.onShortcut(s) {
-			return
-		}
+	case *fyne.ShortcutPaste, *fyne.ShortcutRedo:
+		own = true
+	case *fyne.ShortcutUndo:
+		own = e.Text != ""
 	}
-	e.Entry.TypedShortcut(s)
+	if own || !e.onShortcut(s) {
+		e.Entry.TypedShortcut(s)
+	}
 }

@@ -1,6 +1,7 @@
 package ui
 
 import (
+	"slices"
 	"time"
 
 	"fyne.io/fyne/v2"
@@ -8,7 +9,7 @@ import (
 	"fyne.io/fyne/v2/widget"
 )
 
-// snackbar is a short message above the composer that goes away. It may have a button.
+// snackbar is a short message above the composer, or above the sheet that is open, that goes away. It may have a button.
 type snackbar struct {
 	widget.BaseWidget
 	text   *still
@@ -118,3 +119,56 @@ func (s *snackbar) CreateRenderer() fyne.WidgetRenderer {
 
 // Offer shows a short message with a button, which Ctrl+Z presses as well while nothing is typed.
 func (w *Window) Offer(text, label string, do func()) { w.snack.offer(text, label, do) }
+
+// windowOf is the window that a canvas is of; nil for one that is not Galago's.
+func windowOf(c fyne.Canvas) *Window {
+	if root, ok := c.Content().(*fyne.Container); ok {
+		if l, ok := root.Layout.(windowLayout); ok {
+			return l.w
+		}
+	}
+	return nil
+}
+
+// topSheet is the sheet that lies above the others; nil: none is open.
+func (w *Window) topSheet() *sheet {
+	for _, o := range slices.Backward(w.win.Canvas().Overlays().List()) {
+		if s, ok := o.(*sheet); ok {
+			return s
+		}
+	}
+	return nil
+}
+
+// seatSnack has the messages shown by a sheet, or with nil by the window: what lies below a sheet is neither seen nor clicked.
+func (w *Window) seatSnack(in *sheet) {
+	if in == w.snackIn {
+		return
+	}
+	if c := w.win.Canvas(); c.Focused() == fyne.Focusable(w.snack.button) {
+		c.Unfocus() // the keyboard does not go along
+	}
+	was := w.snackIn
+	w.snackIn = in
+	if was != nil {
+		was.host(nil)
+	} else {
+		w.root.Remove(w.snack)
+	}
+	if in != nil {
+		in.host(w.snack)
+		return
+	}
+	at := slices.Index(w.root.Objects, fyne.CanvasObject(w.tips.layer))
+	w.root.Objects = slices.Insert(w.root.Objects, at, fyne.CanvasObject(w.snack))
+	w.relayout()
+}
+
+// placeSnack follows a message that is shown, or has another size.
+func (w *Window) placeSnack() {
+	if w.snackIn != nil {
+		w.snackIn.placeSnack()
+		return
+	}
+	w.relayout()
+}

@@ -28,6 +28,7 @@ type Window struct {
 	composer   *composer
 	gauge      *gaugeBar
 	snack      *snackbar
+	snackIn    *sheet // that shows snack; nil: the window itself does
 	sidebar    *sidebar
 	strip      *welcomeStrip // the first start, while a conversation is open
 	models     Models
@@ -67,7 +68,7 @@ func newWindow(a fyne.App, act Actions, after clock) *Window {
 	w.composer.entry.onShortcut = w.composerShortcut
 	w.composer.entry.onKey = w.composerKey
 	w.gauge = newGaugeBar(act, w.tips)
-	w.snack = newSnackbar(after, func() { w.relayout() })
+	w.snack = newSnackbar(after, w.placeSnack)
 	w.sidebar = newSidebar(act, w.tips, after)
 	w.sidebar.search.entry.onShortcut = w.shortcut
 	w.sidebar.onLeave, w.sidebar.onOpened = w.focusComposer, w.sidebarLeft
@@ -309,8 +310,10 @@ func (l windowLayout) Layout(_ []fyne.CanvasObject, size fyne.Size) {
 	}
 	bottom -= gap2
 	place(w.transcript, left, top, room, max(bottom-top, 0))
-	s := w.snack.fit(room)
-	place(w.snack, left+(room-s.Width)/2, bottom-s.Height-gap2, s.Width, s.Height)
+	if w.snackIn == nil {
+		s := w.snack.fit(room)
+		place(w.snack, left+(room-s.Width)/2, bottom-s.Height-gap2, s.Width, s.Height)
+	}
 	place(w.tips.layer, 0, 0, size.Width, size.Height)
 }
 
