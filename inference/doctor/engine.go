@@ -79,7 +79,7 @@ func (x *exam) allCards() []string {
 
 // libraries lists what lies in the folder of llama.cpp's libraries.
 func (x *exam) libraries() {
-	const what = "llama.cpp libraries"
+	const what = "Libraries of llama.cpp"
 	dir := x.o.Libraries
 	if absent := missingLibraries(dir); len(absent) > 0 {
 		x.blocked(what, "In "+dir+" these are missing: "+strings.Join(absent, ", ")+". Nothing can be answered without them.",
@@ -113,7 +113,7 @@ func (x *exam) notStarted() {
 	cure := "Install Galago again, so that program and libraries come from one package."
 	said := strings.ToLower(err.Error())
 	if len(missingLibraries(x.o.Libraries)) > 0 {
-		x.blocked("engine", "The worker does not start: llama.cpp's libraries are missing.", cure)
+		x.blocked("Engine", "The worker does not start: llama.cpp's libraries are missing.", cure)
 		return
 	}
 	switch {
@@ -126,7 +126,7 @@ func (x *exam) notStarted() {
 	case strings.Contains(said, "cannot allocate memory"), strings.Contains(said, "failed to map segment"), strings.Contains(said, "out of memory"), addressLimit() > 0:
 		cure = "There is too little memory for it: close other programs, or lift the limit that is set for Galago (ulimit -v, a container's limit)."
 	}
-	x.blocked("engine", "The worker does not start: "+sentence(err.Error()), cure)
+	x.blocked("Engine", "The worker does not start: "+sentence(err.Error()), cure)
 }
 
 // sentence ends s with a full stop.
@@ -138,7 +138,7 @@ func sentence(s string) string {
 // started says what the worker is.
 func (x *exam) started() {
 	hello := x.engine.hello
-	x.ok("engine", fmt.Sprintf("version %s, llama.cpp %s, protocol %d (this program: %d)",
+	x.ok("Engine", fmt.Sprintf("version %s, llama.cpp %s, protocol %d (this program: %d)",
 		orUnknown(hello.Engine), hello.Llama, hello.Version, protocol.Version))
 	features := compact(hello.System)
 	if v := x.engine.variant(); v != "" {
@@ -149,13 +149,13 @@ func (x *exam) started() {
 	for _, d := range hello.Devices {
 		devices = append(devices, fmt.Sprintf("%s (%s, %s): %s", d.Name, d.Type, d.Backend, strings.TrimSpace(d.Description)))
 	}
-	x.ok("devices that ggml sees", strings.Join(devices, "; "))
+	x.ok("Devices that ggml sees", strings.Join(devices, "; "))
 	if strange := x.engine.strange(x.o.Libraries); len(strange) > 0 {
-		x.warn("loaded libraries", strings.Join(strange, ", "), "These were loaded from another folder than Galago's, and may not fit it.",
+		x.warn("Loaded libraries", strings.Join(strange, ", "), "These were loaded from another folder than Galago's, and may not fit it.",
 			"Start Galago without LD_LIBRARY_PATH and LD_PRELOAD.")
 	}
 	if x.engine.loaded("valgrind") {
-		x.warn("emulation", "valgrind", "The engine runs in valgrind, which makes it many times slower.", "Run it without.")
+		x.warn("Emulation", "valgrind", "The engine runs in valgrind, which makes it many times slower.", "Run it without.")
 	}
 }
 

@@ -83,7 +83,7 @@ func TestPower(t *testing.T) {
 		if got := h.power().saves(); !strings.Contains(got, c.saves) || (got == "") != (c.saves == "") {
 			t.Errorf("%s: %q", name, got)
 		}
-		if f := about(findings(t, h, (*exam).power), "power"); f.Warning != c.warns {
+		if f := about(findings(t, h, (*exam).power), "Power"); f.Warning != c.warns {
 			t.Errorf("%s: %+v", name, f)
 		}
 	}
@@ -98,7 +98,7 @@ func TestProcessor(t *testing.T) {
 		"fine":         {"model name : New\nflags : avx2\n", "0", "", ""},
 	} {
 		h := tree(t, map[string]string{"proc/cpuinfo": c.cpuinfo, "proc/loadavg": c.load + " 1 1 1/1 1\n"})
-		f := about(findings(t, h, (*exam).processor), "processor")
+		f := about(findings(t, h, (*exam).processor), "Processor")
 		if !strings.Contains(f.Problem, c.problem) || (f.Problem == "") != (c.problem == "") || !strings.Contains(f.Cure, c.cure) {
 			t.Errorf("%s: %+v", name, f)
 		}
@@ -113,7 +113,7 @@ func TestMemory(t *testing.T) {
 		"limited": {enough, "1073741824", "may use only 1.0 GiB"},
 	} {
 		h := tree(t, map[string]string{"proc/meminfo": c.meminfo, "proc/self/cgroup": "0::/x\n", "sys/fs/cgroup/x/memory.max": c.limit})
-		f := about(findings(t, h, (*exam).memory), "memory")
+		f := about(findings(t, h, (*exam).memory), "Memory")
 		if !strings.Contains(f.Problem, c.problem) || (f.Problem == "") != (c.problem == "") || !strings.Contains(f.Found, "free") {
 			t.Errorf("%s: %+v", name, f)
 		}
@@ -124,7 +124,7 @@ func TestEnvironmentTellsNamesOnly(t *testing.T) {
 	t.Setenv("CUDA_VISIBLE_DEVICES", "GPU-my-secret-card")
 	t.Setenv("HTTPS_PROXY", "http://anna:password@proxy")
 	t.Setenv("ANNAS_DIARY", "x")
-	f := about(findings(t, host{}, (*exam).environment), "environment")
+	f := about(findings(t, host{}, (*exam).environment), "Environment")
 	all := f.Found + f.Problem + f.Cure
 	for _, word := range []string{"CUDA_VISIBLE_DEVICES", "HTTPS_PROXY"} {
 		if !strings.Contains(all, word) {
@@ -137,7 +137,7 @@ func TestEnvironmentTellsNamesOnly(t *testing.T) {
 		}
 	}
 	t.Setenv("OMP_THREAD_LIMIT", "1")
-	if f := about(findings(t, host{}, (*exam).environment), "environment"); !f.Warning || !strings.Contains(f.Problem, "OMP_THREAD_LIMIT") {
+	if f := about(findings(t, host{}, (*exam).environment), "Environment"); !f.Warning || !strings.Contains(f.Problem, "OMP_THREAD_LIMIT") {
 		t.Errorf("%+v", f)
 	}
 }

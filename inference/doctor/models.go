@@ -20,7 +20,7 @@ import (
 
 // models looks at the built-in model, at the one that was opened last, and at what its settings lead to.
 func (x *exam) models(ctx context.Context) {
-	const what = "built-in model"
+	const what = "Built-in model"
 	type answer struct {
 		demo  assets.Demo
 		facts *plan.Facts
@@ -134,7 +134,7 @@ func readSettings(path string) (c chosen, there bool, err error) {
 
 // lastModel looks at what the window would open next.
 func (x *exam) lastModel(ctx context.Context) {
-	const what = "model opened last"
+	const what = "Model opened last"
 	type answer struct {
 		chosen
 		there bool
@@ -156,7 +156,7 @@ func (x *exam) lastModel(ctx context.Context) {
 	case !ok:
 		x.missing(what, "The disk that it, or the settings, are on does not answer.", "Check that disk or network drive.")
 	case a.err != nil && a.there:
-		x.warn("settings", "<settings>/settings.json", "The file cannot be read, or holds something else than settings.", "Galago goes on with its own settings. Delete the file if that does not mend it.")
+		x.warn("Settings", "<settings>/settings.json", "The file cannot be read, or holds something else than settings.", "Galago goes on with its own settings. Delete the file if that does not mend it.")
 	case a.err != nil || a.Model == "": // the built-in one
 	case a.bad != nil:
 		x.veil.secret(filepath.Base(a.Model), filepath.Base(a.MMProj))

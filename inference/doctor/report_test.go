@@ -23,7 +23,7 @@ func TestReportPutsWhatMattersFirst(t *testing.T) {
 	x := &exam{o: Options{Version: "7"}, veil: annasVeil()}
 	x.ok("a", "fine")
 	x.warn("b", "so so", "It is slow.", "Do this.")
-	x.ok("nothing", "")
+	x.ok("Nothing", "")
 	x.missing("c", "It is not there: "+strings.Repeat("word ", 30), "Do that with /home/anna/diary.txt: now.")
 	x.blocked("d", "Nothing goes.", "Install it.")
 	r := x.report()
@@ -161,30 +161,30 @@ func TestWhySlow(t *testing.T) {
 		says   string
 	}{
 		"well":                {nil, nil, "", ""},
-		"wrong":               {func(t *Test) { t.Right = false }, nil, "answer of the test", "damaged"},
+		"wrong":               {func(t *Test) { t.Right = false }, nil, "Answer of the test", "damaged"},
 		"not judged":          {func(t *Test) { t.Judged, t.Right = false, false }, nil, "", ""},
-		"no layers":           {func(t *Test) { t.GPULayers, t.GPUBytes = 0, 0 }, nil, "layers", "none of the model's layers"},
-		"some layers":         {func(t *Test) { t.GPULayers = 12 }, nil, "layers", "rest is computed on the CPU"},
-		"tower":               {func(t *Test) { t.VisionOnGPU = false }, nil, "vision tower", "read on the CPU"},
+		"no layers":           {func(t *Test) { t.GPULayers, t.GPUBytes = 0, 0 }, nil, "Layers", "none of the model's layers"},
+		"some layers":         {func(t *Test) { t.GPULayers = 12 }, nil, "Layers", "rest is computed on the CPU"},
+		"tower":               {func(t *Test) { t.VisionOnGPU = false }, nil, "Vision tower", "read on the CPU"},
 		"no layers, with cpu": {func(t *Test) { t.GPULayers, t.GPUBytes = 0, 0 }, func(x *exam, _ *run) { x.o.CPU = true }, "", ""},
-		"spilled":             {func(t *Test) { t.GrownBytes = 1 << 28 }, nil, "memory of the card", "only 256 MiB less free"},
-		"spilled, said":       {nil, func(_ *exam, r *run) { r.status.Spill = "The driver keeps it elsewhere." }, "memory of the card", "keeps it elsewhere"},
-		"reduced":             {nil, func(_ *exam, r *run) { r.status.Reduced = []string{"The context is smaller"} }, "settings of the test", "context is smaller"},
-		"picture":             {func(t *Test) { t.PictureMs, t.PictureTokens = 9000, 2000 }, nil, "picture", "most of the time"},
+		"spilled":             {func(t *Test) { t.GrownBytes = 1 << 28 }, nil, "Memory of the card", "only 256 MiB less free"},
+		"spilled, said":       {nil, func(_ *exam, r *run) { r.status.Spill = "The driver keeps it elsewhere." }, "Memory of the card", "keeps it elsewhere"},
+		"reduced":             {nil, func(_ *exam, r *run) { r.status.Reduced = []string{"The context is smaller"} }, "Settings of the test", "context is smaller"},
+		"picture":             {func(t *Test) { t.PictureMs, t.PictureTokens = 9000, 2000 }, nil, "Picture", "most of the time"},
 		"a small picture":     {func(t *Test) { t.PictureMs, t.PictureTokens = 9000, 70 }, nil, "", ""},
 		"busy": {nil, func(_ *exam, r *run) {
 			r.before, r.after = effort{ran: second(1), known: true}, effort{ran: second(2), waited: second(3), known: true}
-		}, "processors during the test", "wait for a free processor"},
+		}, "Processors during the test", "wait for a free processor"},
 		"not busy": {nil, func(_ *exam, r *run) {
 			r.before, r.after = effort{ran: second(1), waited: second(9), known: true}, effort{ran: second(5), waited: second(10), known: true}
 		}, "", ""},
-		"swapping":  {nil, func(_ *exam, r *run) { r.after = effort{swaps: 5000, known: true} }, "swapping during the test", "to the disk"},
-		"heat":      {nil, func(_ *exam, r *run) { r.after = effort{heats: 1, known: true} }, "heat during the test", "too hot"},
-		"slow card": {func(t *Test) { t.TokensPerSec = 5 }, func(x *exam, r *run) { weights(x, r, 2<<30) }, "speed", "would allow about 52"},
+		"swapping":  {nil, func(_ *exam, r *run) { r.after = effort{swaps: 5000, known: true} }, "Swapping during the test", "to the disk"},
+		"heat":      {nil, func(_ *exam, r *run) { r.after = effort{heats: 1, known: true} }, "Heat during the test", "too hot"},
+		"slow card": {func(t *Test) { t.TokensPerSec = 5 }, func(x *exam, r *run) { weights(x, r, 2<<30) }, "Speed", "would allow about 52"},
 		"slow memory": {func(t *Test) { t.TokensPerSec, t.GPUBytes, t.GPULayers, t.Layers = 1, 0, 0, 0 }, func(x *exam, r *run) {
 			r.status.Memory = []protocol.Memory{{Part: protocol.PartWeights, Device: "CPU", Bytes: 2 << 30}}
 			x.o.bandwidth = func() float64 { return 40 << 30 }
-		}, "speed", "would allow about 10.0"},
+		}, "Speed", "would allow about 10.0"},
 		"fast enough": {func(t *Test) { t.TokensPerSec, t.GPUBytes, t.GPULayers, t.Layers = 9, 0, 0, 0 }, func(x *exam, r *run) {
 			r.status.Memory = []protocol.Memory{{Part: protocol.PartWeights, Device: "CPU", Bytes: 2 << 30}}
 			x.o.bandwidth = func() float64 { return 40 << 30 }
@@ -313,10 +313,10 @@ func TestReportHoldsNothingPrivate(t *testing.T) {
 				t.Errorf("%s: %q comes out:\n%s", name, private, r.Text)
 			}
 		}
-		if c.last != "" && len(said(r, "model opened last")) == 0 {
+		if c.last != "" && len(said(r, "Model opened last")) == 0 {
 			t.Errorf("%s: nothing is said of the model that was opened last:\n%s", name, r.Text)
 		}
-		if len(said(r, "crash reports")) == 0 {
+		if len(said(r, "Crash reports")) == 0 {
 			t.Errorf("%s: nothing is said of the crash:\n%s", name, r.Text)
 		}
 	}
@@ -348,13 +348,13 @@ func TestModelOpenedLast(t *testing.T) {
 		what           string
 		found, problem string
 	}{
-		"none":      {"", 0, "built-in model", "qwen3vl", ""},
-		"no JSON":   {"{", 0, "settings", "settings.json", "cannot be read"},
-		"built in":  {`{"model": ""}`, 0, "built-in model", "qwen3vl", ""},
-		"fits":      {settingsOf(demo, 2048), 8 << 30, "model opened last", "context of 2048 tokens in f16", ""},
-		"too much":  {settingsOf(demo, 2048), 1 << 20, "model opened last", "3.3 million parameters", "layers fit on the card"},
-		"gone":      {`{"model": "/no/such/diary.gguf"}`, 0, "model opened last", "", "<private>"},
-		"a picture": {`{"model": "` + filepath.Join(demo.Model, "..", "manifest.json") + `"}`, 0, "model opened last", "", "<private>"},
+		"none":      {"", 0, "Built-in model", "qwen3vl", ""},
+		"no JSON":   {"{", 0, "Settings", "settings.json", "cannot be read"},
+		"built in":  {`{"model": ""}`, 0, "Built-in model", "qwen3vl", ""},
+		"fits":      {settingsOf(demo, 2048), 8 << 30, "Model opened last", "context of 2048 tokens in f16", ""},
+		"too much":  {settingsOf(demo, 2048), 1 << 20, "Model opened last", "3.3 million parameters", "layers fit on the card"},
+		"gone":      {`{"model": "/no/such/diary.gguf"}`, 0, "Model opened last", "", "<private>"},
+		"a picture": {`{"model": "` + filepath.Join(demo.Model, "..", "manifest.json") + `"}`, 0, "Model opened last", "", "<private>"},
 	} {
 		if err := os.RemoveAll(filepath.Join(home, "config", "galago")); err != nil {
 			t.Fatal(err)

@@ -34,35 +34,35 @@ func (x *exam) whySlow(r *run) {
 		}
 	}
 	if t.Judged && !t.Right && t.Failed == "" {
-		x.warn("answer of the test", "wrong", "The built-in model's answer about a picture of ours was wrong: its files are damaged, or this processor or card miscomputes.",
+		x.warn("Answer of the test", "wrong", "The built-in model's answer about a picture of ours was wrong: its files are damaged, or this processor or card miscomputes.",
 			"Install Galago again. If the test is right with --cpu, install another driver or CUDA engine.")
 	}
 	for _, line := range st.Reduced {
-		x.warn("settings of the test", "reduced", sentence(line), "Close programs that use the memory.")
+		x.warn("Settings of the test", "reduced", sentence(line), "Close programs that use the memory.")
 	}
 	if st.Spill != "" {
 		problem, cure := st.Spill, "Close programs that use the card, or choose lighter settings."
-		x.warn("memory of the card", "spilled", problem, cure)
+		x.warn("Memory of the card", "spilled", problem, cure)
 	}
 	switch {
 	case !onGPU || t.Layers == 0:
 	case t.GPULayers == 0:
-		x.warn("layers", "all on the CPU", "There is a card that ggml sees, but none of the model's layers is on it.", "Close programs that use the card's memory, or choose a smaller model.")
+		x.warn("Layers", "all on the CPU", "There is a card that ggml sees, but none of the model's layers is on it.", "Close programs that use the card's memory, or choose a smaller model.")
 	case t.GPULayers < t.Layers:
-		x.warn("layers", fmt.Sprintf("%d of %d on the card", t.GPULayers, t.Layers), "The rest is computed on the CPU, which slows every token down.",
+		x.warn("Layers", fmt.Sprintf("%d of %d on the card", t.GPULayers, t.Layers), "The rest is computed on the CPU, which slows every token down.",
 			"Choose a smaller context, a compact KV cache (q8_0) or a smaller model.")
 	}
 	if onGPU && t.GPULayers > 0 && st.Loaded.Vision.Enabled && !t.VisionOnGPU {
-		x.warn("vision tower", "on the CPU", "Pictures are read on the CPU, which takes many times longer.", "Choose a smaller context or a compact KV cache (q8_0), so that it fits on the card.")
+		x.warn("Vision tower", "on the CPU", "Pictures are read on the CPU, which takes many times longer.", "Choose a smaller context or a compact KV cache (q8_0), so that it fits on the card.")
 	}
 	if t.GPUBytes > 256<<20 && t.GrownBytes > 0 && t.GrownBytes < t.GPUBytes/2 && st.Spill == "" {
-		x.warn("memory of the card", bytesText(t.GPUBytes)+" by ggml's account",
+		x.warn("Memory of the card", bytesText(t.GPUBytes)+" by ggml's account",
 			"NVML saw only "+bytesText(t.GrownBytes)+" less free: other programs gave memory back meanwhile, or the driver keeps the rest in the system's memory, which is slow.",
 			"Close programs that use the card, then test again.")
 	}
 	x.busy(r)
 	if t.PictureMs > slowPicture && t.PictureTokens > bigPicture {
-		x.warn("picture", seconds(t.PictureMs)+fmt.Sprintf(" for %d tokens", t.PictureTokens), "Reading the picture took most of the time; the more tokens it has, the longer.",
+		x.warn("Picture", seconds(t.PictureMs)+fmt.Sprintf(" for %d tokens", t.PictureTokens), "Reading the picture took most of the time; the more tokens it has, the longer.",
 			"Choose the detail “low” for pictures, or a smaller range of picture tokens.")
 	}
 	x.belowCard(onCard)
@@ -74,21 +74,21 @@ func (x *exam) busy(r *run) {
 	a, b := r.before, r.after
 	ran, waited := b.ran-a.ran, b.waited-a.waited
 	if c, load := x.host.cpu(), x.host.load(); !b.known && busyLoad(load, c.threads) {
-		x.warn("processors during the test", fmt.Sprintf("load %.1f", load), "Other programs keep the processors busy. The figures of the test are lower than they could be.",
+		x.warn("Processors during the test", fmt.Sprintf("load %.1f", load), "Other programs keep the processors busy. The figures of the test are lower than they could be.",
 			"Wait for them, or end what is not needed, then test again.")
 	}
 	if a.known && b.known && waited > ran/3 && waited.Milliseconds() > 100 {
-		x.warn("processors during the test", fmt.Sprintf("the engine's threads computed for %s and waited for %s", seconds(millis(ran)), seconds(millis(waited))),
+		x.warn("Processors during the test", fmt.Sprintf("the engine's threads computed for %s and waited for %s", seconds(millis(ran)), seconds(millis(waited))),
 			"The engine often had to wait for a free processor, because other programs were computing too. The figures of the test are lower than they could be.",
 			"Wait for the other programs, or end what is not needed, then test again.")
 	}
 	const pages = 4096 // 16 MiB
 	if b.swaps > a.swaps+pages {
-		x.warn("swapping during the test", fmt.Sprintf("%d pages", b.swaps-a.swaps), "The system moved memory to the disk and back meanwhile, which makes everything slow.",
+		x.warn("Swapping during the test", fmt.Sprintf("%d pages", b.swaps-a.swaps), "The system moved memory to the disk and back meanwhile, which makes everything slow.",
 			"Close programs that use much memory, or choose a smaller model.")
 	}
 	if b.heats > a.heats {
-		x.warn("heat during the test", "yes", "The processor was slowed down because it was too hot.", "Clean the machine's fans and give it air.")
+		x.warn("Heat during the test", "yes", "The processor was slowed down because it was too hot.", "Clean the machine's fans and give it air.")
 	}
 }
 
@@ -112,7 +112,7 @@ func (x *exam) belowCard(weights uint64) {
 	if card.Throttled(vram.ThrottlePower) || card.Throttled(vram.ThrottleHeat) {
 		cure = "See to its power and its cooling."
 	}
-	x.warn("speed", rate(t.TokensPerSec)+" tokens a second", fmt.Sprintf("The card's memory would allow about %s. Something slows it down.", rate(most/2)), cure)
+	x.warn("Speed", rate(t.TokensPerSec)+" tokens a second", fmt.Sprintf("The card's memory would allow about %s. Something slows it down.", rate(most/2)), cure)
 }
 
 // belowMemory is belowCard for a model that is in the system's memory: how fast that can be read is measured.
@@ -129,7 +129,7 @@ func (x *exam) belowMemory(onCard, weights uint64) {
 	if most == 0 || t.TokensPerSec > most/4 {
 		return
 	}
-	x.warn("speed", rate(t.TokensPerSec)+" tokens a second", fmt.Sprintf("This machine's memory, as measured just now, would allow about %s. The processor does not keep up, or something slows it down.", rate(most/2)),
+	x.warn("Speed", rate(t.TokensPerSec)+" tokens a second", fmt.Sprintf("This machine's memory, as measured just now, would allow about %s. The processor does not keep up, or something slows it down.", rate(most/2)),
 		"Test again while nothing else computes, with the machine plugged in. A card, or a smaller quantisation (Q4_K_M), is faster.")
 }
 

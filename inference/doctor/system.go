@@ -14,7 +14,7 @@ import (
 
 // system looks at the machine, without any library of a driver.
 func (x *exam) system(ctx context.Context) {
-	x.ok("system", x.systemName())
+	x.ok("System", x.systemName())
 	x.processor()
 	x.memory()
 	x.power()
@@ -36,7 +36,7 @@ func (x *exam) systemName() string {
 }
 
 func (x *exam) processor() {
-	const what = "processor"
+	const what = "Processor"
 	c := x.host.cpu()
 	allowed := runtime.GOMAXPROCS(0) // a control group's limit included
 	found := fmt.Sprintf("%d threads", c.threads)
@@ -77,7 +77,7 @@ func busyLoad(load float64, threads int) bool { return load > float64(threads)+0
 const littleMemory = 3 << 29 // 1.5 GiB: less than any model of use takes
 
 func (x *exam) memory() {
-	const what = "memory"
+	const what = "Memory"
 	m, limit := x.host.memory(), x.host.limit()
 	if m.total == 0 {
 		return
@@ -108,7 +108,7 @@ func (x *exam) memory() {
 }
 
 func (x *exam) power() {
-	const what = "power"
+	const what = "Power"
 	p := x.host.power()
 	switch saves := p.saves(); {
 	case saves != "":
@@ -152,7 +152,7 @@ func (x *exam) disks(ctx context.Context) {
 		})
 		label := "<" + p.label + ">"
 		if !ok {
-			x.missing("disk of "+label, "The file system does not answer.", "Check the network drive or disk that this folder is on.")
+			x.missing("Disk of "+label, "The file system does not answer.", "Check the network drive or disk that this folder is on.")
 			continue
 		}
 		if found.ok {
@@ -177,12 +177,12 @@ func (x *exam) disks(ctx context.Context) {
 	found := strings.Join(words, "; ")
 	switch {
 	case len(locked) > 0:
-		x.warn("disk", orUnknown(found), "These folders cannot be written, so that what Galago keeps there is lost or cannot be made: "+strings.Join(locked, ", ")+".",
+		x.warn("Disk", orUnknown(found), "These folders cannot be written, so that what Galago keeps there is lost or cannot be made: "+strings.Join(locked, ", ")+".",
 			"Check that the disk is not full or read-only, and that the folders belong to you.")
 	case len(full) > 0:
-		x.warn("disk", found, "There is little room for models, which take 2 to 5 GB each.", "Make room on that disk.")
+		x.warn("Disk", found, "There is little room for models, which take 2 to 5 GB each.", "Make room on that disk.")
 	default:
-		x.ok("disk", found)
+		x.ok("Disk", found)
 	}
 }
 
@@ -226,14 +226,14 @@ func (x *exam) environment() {
 	found := "set: " + strings.Join(set, ", ")
 	switch {
 	case slices.Contains(set, "OMP_THREAD_LIMIT"):
-		x.warn("environment", found, "OMP_THREAD_LIMIT limits the threads that compute on the CPU.", "Start Galago without that variable.")
+		x.warn("Environment", found, "OMP_THREAD_LIMIT limits the threads that compute on the CPU.", "Start Galago without that variable.")
 	case slices.Contains(set, "GGML_CUDA_ENABLE_UNIFIED_MEMORY"):
-		x.warn("environment", found, "GGML_CUDA_ENABLE_UNIFIED_MEMORY lets the card's memory spill into the system's without an error, which makes answers slow.",
+		x.warn("Environment", found, "GGML_CUDA_ENABLE_UNIFIED_MEMORY lets the card's memory spill into the system's without an error, which makes answers slow.",
 			"Start Galago without that variable.")
 	case slices.Contains(set, "LD_PRELOAD"):
-		x.warn("environment", found, "LD_PRELOAD loads another library into every program, which can slow it down or break it.", "If something fails, start Galago without that variable.")
+		x.warn("Environment", found, "LD_PRELOAD loads another library into every program, which can slow it down or break it.", "If something fails, start Galago without that variable.")
 	case len(slices.DeleteFunc(slices.Clone(set), func(s string) bool { return slices.Contains(usual, s) })) > 0:
-		x.ok("environment", found)
+		x.ok("Environment", found)
 	}
 }
 
@@ -250,5 +250,5 @@ func (x *exam) crashes() {
 	}
 	slices.Sort(names)
 	last := names[max(0, len(names)-3):]
-	x.ok("crash reports", fmt.Sprintf("%d in <state>/crashes, the last: %s", len(names), strings.Join(last, ", ")))
+	x.ok("Crash reports", fmt.Sprintf("%d in <state>/crashes, the last: %s", len(names), strings.Join(last, ", ")))
 }

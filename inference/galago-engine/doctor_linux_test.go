@@ -124,7 +124,7 @@ func TestDoctorInAnOddFolderWithNothingSet(t *testing.T) {
 		t.Fatalf("%v: %s%s", err, out, errOut.String())
 	}
 	r := readReport(t, outcome{0, string(out), errOut.String(), cmd.ProcessState}, exitOK)
-	if !r.CanRun || strings.Contains(r.Text, "Ümlaut") || !strings.Contains(r.found(t, "built-in model").Found, "<program>/demo") {
+	if !r.CanRun || strings.Contains(r.Text, "Ümlaut") || !strings.Contains(r.found(t, "Built-in model").Found, "<program>/demo") {
 		t.Errorf("%s", r.Text)
 	}
 }
@@ -143,11 +143,11 @@ func TestDoctorUnderALimitOfMemory(t *testing.T) {
 			t.Fatalf("%s KiB: exit code %d: %s", kib, code, errOut.String())
 		}
 		r := readReport(t, outcome{code, out.String(), errOut.String(), cmd.ProcessState}, code)
-		if f := r.found(t, "memory"); !strings.Contains(f.Problem, "ulimit -v") {
+		if f := r.found(t, "Memory"); !strings.Contains(f.Problem, "ulimit -v") {
 			t.Errorf("%s KiB: %+v", kib, f)
 		}
-		if !r.CanRun && !strings.Contains(r.found(t, "engine").Cure, "ulimit -v") {
-			t.Errorf("%s KiB: %+v", kib, r.found(t, "engine"))
+		if !r.CanRun && !strings.Contains(r.found(t, "Engine").Cure, "ulimit -v") {
+			t.Errorf("%s KiB: %+v", kib, r.found(t, "Engine"))
 		}
 	}
 }

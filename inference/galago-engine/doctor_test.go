@@ -86,8 +86,8 @@ func (r diagnosis) found(t *testing.T, what string) doctor.Finding {
 func TestDoctorFindsEverything(t *testing.T) {
 	r, text := examined(t, exitOK)
 	for what, word := range map[string]string{
-		"llama.cpp libraries": llama.Version, "engine": llama.Version, "built-in model": "qwen3vl", "CPU features in use": "variant",
-		"devices that ggml sees": "CPU", "system": runtime.GOARCH, "disk": "free",
+		"Libraries of llama.cpp": llama.Version, "Engine": llama.Version, "Built-in model": "qwen3vl", "CPU features in use": "variant",
+		"Devices that ggml sees": "CPU", "System": runtime.GOARCH, "Disk": "free",
 	} {
 		if f := r.found(t, what); !strings.Contains(f.Found, word) {
 			t.Errorf("%s: %+v", what, f)
@@ -137,10 +137,10 @@ func TestDoctorsTestEndsInTime(t *testing.T) {
 
 func TestDoctorWithoutLibraries(t *testing.T) {
 	r, _ := examined(t, exitEngine, "GALAGO_LIB="+t.TempDir())
-	if f := r.Findings[0]; f.What != "llama.cpp libraries" || !strings.Contains(f.Problem, "mtmd") || !strings.Contains(f.Problem, "libllama") {
+	if f := r.Findings[0]; f.What != "Libraries of llama.cpp" || !strings.Contains(f.Problem, "mtmd") || !strings.Contains(f.Problem, "libllama") {
 		t.Errorf("first: %+v", f)
 	}
-	if f := r.found(t, "engine"); f.Found != "" || !strings.Contains(f.Problem, "missing") {
+	if f := r.found(t, "Engine"); f.Found != "" || !strings.Contains(f.Problem, "missing") {
 		t.Errorf("engine: %+v", f)
 	}
 	if r.CanRun || r.Mode != "none" || !strings.Contains(r.Summary, "cannot answer here") {
@@ -150,7 +150,7 @@ func TestDoctorWithoutLibraries(t *testing.T) {
 
 func TestDoctorWithoutTheBuiltInModel(t *testing.T) {
 	r, text := examined(t, exitOK, "GALAGO_DEMO="+t.TempDir())
-	if f := r.found(t, "built-in model"); !strings.Contains(f.Cure, "--model") {
+	if f := r.found(t, "Built-in model"); !strings.Contains(f.Cure, "--model") {
 		t.Errorf("model: %+v", f)
 	}
 	if !r.CanRun || !strings.Contains(text, "with a model that you name") {
@@ -164,7 +164,7 @@ func TestDoctorWithoutTheBuiltInModel(t *testing.T) {
 
 func TestDoctorWithoutAnEngineThatStarts(t *testing.T) {
 	r, _ := examined(t, exitEngine, "GALAGO_ENGINE="+filepath.Join(t.TempDir(), "nothing"))
-	if f := r.found(t, "engine"); !strings.Contains(f.Problem, "does not start") || r.CanRun {
+	if f := r.found(t, "Engine"); !strings.Contains(f.Problem, "does not start") || r.CanRun {
 		t.Errorf("engine: %+v", f)
 	}
 }
