@@ -181,6 +181,34 @@ func TestRealModelGoesOn(t *testing.T) {
 	}
 }
 
+// TestRealModelWritesMarkdown lets the model go on with what it is surely able to go on with: its answer must come out as it
+// stands, line feeds, spaces and characters of several tokens included.
+func TestRealModelWritesMarkdown(t *testing.T) {
+	s, _ := open(t, inference.Model{Path: real(t)})
+	for name, c := range map[string]struct{ begun, want string }{
+		"table":    {"| n | square |\n|---|---|\n| 1 | 1 |\n| 2 | 4 |\n| 3 | 9 |\n", "| 4 | "},
+		"list":     {"- one\n- two\n- three\n- four\n- five\n", "- six\n- seven\n"},
+		"code":     {"```python\nif a == 1:\n    b = 1\nif a == 2:\n    b = 2\nif a == 3:\n", "    b = 3\nif a == 4:\n    b = 4"},
+		"emoji":    {"😀🎉🐱" + strings.Repeat(" 😀🎉🐱", 6), " 😀🎉🐱 😀🎉🐱"},
+		"Chinese":  {strings.Repeat("一只猫和一只狗。", 4), "一只猫和一只狗。"},
+		"umlauts":  {"Über Äpfel, Öl und Straßen." + strings.Repeat(" Über Äpfel, Öl und Straßen.", 4), " Über Äpfel, Öl und Straßen."},
+		"two ends": {strings.Repeat("a\n\nb\n\n", 6), "a\n\nb\n\na\n\nb"},
+	} {
+		whole := true
+		a, err := inference.Ask(t.Context(), s, inference.Request{
+			Messages: []inference.Message{{Role: "user", Text: "Go on."}, {Role: "assistant", Text: c.begun}}, Continue: true, MaxTokens: 24,
+		}, func(e inference.Event) {
+			whole = whole && utf8.ValidString(e.Text) && !strings.Contains(e.Text, "\ufffd")
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(a.Text, c.want) || !whole && a.Stop == protocol.StopEnd {
+			t.Errorf("%s: it went on with %q, want %q", name, a.Text, c.want)
+		}
+	}
+}
+
 // TestRealModelReadsControlTokensAsText types what ends a turn. As a token it would be one of the prompt's, as text it is many.
 func TestRealModelReadsControlTokensAsText(t *testing.T) {
 	s, _ := open(t, inference.Model{Path: real(t)})
