@@ -66,6 +66,7 @@ type Controller struct {
 	typed       bool   // the composer holds text
 
 	manifest  assets.Demo // of the model that is open; zero without one
+	facts     facts       // of the files that were chosen last
 	opened    files       // being open, being opened, or failed to; the zero value is the built-in model
 	choosing  int         // counts what was chosen, so that a late look into files is known as one
 	restoring bool        // the first load is of the model of last time, and may fall back to the built-in one
@@ -187,8 +188,7 @@ func (c *Controller) Start(view ui.View) {
 	status := &latest[inference.Status]{do: c.do, handle: c.showStatus}
 	c.client.Watch(status.put)
 	c.client.Configure(c.settings.policy())
-	c.restoring = c.settings.Model != ""
-	c.open(files{c.settings.Model, c.settings.MMProj})
+	c.openLast()
 }
 
 // sentence starts an error with a capital letter and ends it with a full stop.

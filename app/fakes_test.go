@@ -205,7 +205,12 @@ func newBenchAt(t testing.TB, settings string) *bench {
 	return b
 }
 
-func (b *bench) start() { b.Start(b.view) }
+func (b *bench) start() {
+	b.Start(b.view)
+	if b.Controller.settings.Model != "" { // its files are looked at first
+		b.until("the model of last time is opened", func() bool { return len(b.client.opened) > 0 })
+	}
+}
 
 // run does what waits for the main goroutine.
 func (b *bench) run() {

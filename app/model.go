@@ -63,10 +63,54 @@ func (c *Controller) nextModel(f files) inference.Model {
 // take remembers what is open from now on.
 func (c *Controller) take(f files) {
 	c.opened, c.manifest, c.listed = f, c.demo, catalogue.Model{}
-	if f != (files{}) {
-		c.manifest, _ = assets.Beside(f.model, f.mmproj)
-		c.listed = c.listedAs(f.model)
+	if f == (files{}) {
+		return
 	}
+	if c.facts.files != f { // of a way out of trouble, which is another choice of files that were read before
+		c.facts = c.reader()(f)
+	}
+	c.manifest, c.listed = c.facts.manifest, c.facts.listed
+}
+
+// facts are what is known of files from what lies beside them and from the catalogue.
+type facts struct {
+	files
+	manifest assets.Demo
+	listed   catalogue.Model
+}
+
+// reader reads facts from the disk; it may be called on any goroutine, and belongs on another than the main one.
+func (c *Controller) reader() func(f files) facts {
+	known := c.known
+	return func(f files) facts {
+		if f == (files{}) {
+			return facts{}
+		}
+		manifest, _ := assets.Beside(f.model, f.mmproj)
+		return facts{f, manifest, listedAs(known, f.model)}
+	}
+}
+
+// openLast opens the model of last time, or the built-in one. Its disk may be slow, or not answer at all.
+func (c *Controller) openLast() {
+	f := files{c.settings.Model, c.settings.MMProj}
+	if f == (files{}) {
+		c.open(f)
+		return
+	}
+	c.restoring = true
+	c.opened = f // what is asked meanwhile is for it
+	c.choosing++
+	choice, read := c.choosing, c.reader()
+	go func() {
+		r := read(f)
+		c.do(func() {
+			if choice == c.choosing {
+				c.facts = r
+				c.open(f)
+			}
+		})
+	}()
 }
 
 // openAs opens a model with other settings, or without its vision file. It is the one that is open, unless the way out

@@ -278,3 +278,21 @@ func TestAChoiceThatFailsLeavesTheFallback(t *testing.T) {
 		t.Errorf("opened %+v, want the built-in model at last", b.client.opened)
 	}
 }
+
+// The model of last time may lie on a disk that does not answer: the main goroutine looks at none of its files.
+func TestTheModelOfLastTimeIsNotLookedAtOnTheMainGoroutine(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "settings.json")
+	s := defaultSettings()
+	s.Model, s.MMProj, s.Welcomed = "/m/mine.gguf", "/m/mmproj.gguf", true
+	if err := saveSettings(path, s); err != nil {
+		t.Fatal(err)
+	}
+	b := newBenchAt(t, path)
+	if b.Start(b.view); len(b.client.opened) != 0 {
+		t.Fatal("it was opened at once")
+	}
+	b.until("it is opened", func() bool { return len(b.client.opened) == 1 })
+	if m := b.client.opened[0]; m.Path != s.Model || m.MMProj != s.MMProj {
+		t.Errorf("opened %+v", m)
+	}
+}

@@ -528,8 +528,8 @@ func (c *Controller) DeleteModel(id string) {
 		return
 	}
 	gone, folder := *e, c.lib.Folder
+	c.dropOwn(gone.Model) // nobody can open it any more; where it cannot be deleted the shelf has it still
 	remove := func() {
-		c.dropOwn(gone.Model)
 		c.changeShelf(func(s Shelf) error { return s.Delete(gone.Model, folder) })
 	}
 	if c.opened.model != gone.Model && c.status.Model.Path != gone.Model {
@@ -570,11 +570,13 @@ func (c *Controller) ImportModel(paths []string) {
 func (c *Controller) importModel(paths []string, keep bool) {
 	c.choosing++
 	choice := c.choosing
-	identify := c.identify
+	identify, read := c.identify, c.reader()
 	go func() {
 		look, err := identify(paths...)
+		r := read(files{look.Model, look.MMProj})
 		c.do(func() {
 			if choice == c.choosing { // nothing else was chosen meanwhile
+				c.facts = r
 				c.identified(look, err, keep)
 			}
 		})

@@ -32,12 +32,12 @@ func fileBytes(path string) int64 {
 }
 
 // listedAs is as what the catalogue has a file, by its name and size.
-func (c *Controller) listedAs(path string) catalogue.Model {
+func listedAs(known []catalogue.Model, path string) catalogue.Model {
 	info, err := os.Stat(path)
 	if err != nil {
 		return catalogue.Model{}
 	}
-	m, _, _ := catalogue.ByFile(c.known, filepath.Base(path), info.Size())
+	m, _, _ := catalogue.ByFile(known, filepath.Base(path), info.Size())
 	return m
 }
 

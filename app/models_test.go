@@ -391,6 +391,9 @@ func TestDeletingTheOpenModelWaitsForTheEngine(t *testing.T) {
 	if m := b.client.opened[len(b.client.opened)-1]; m.Path != b.demo.Model {
 		t.Fatalf("opened %+v", m)
 	}
+	if b.row(id) != nil {
+		t.Error("it can be opened while it is about to be deleted")
+	}
 	s = b.bench.ready()
 	s.State = inference.StateLoading // the old engine is still there
 	b.tell(s)
