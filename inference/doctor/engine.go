@@ -35,16 +35,26 @@ func (x *exam) engines(ctx context.Context) {
 	x.engine.err = errNotStarted
 	x.libraries()
 	found := engines.Find()
-	for _, e := range found {
-		x.veil.own(e.Dir, "<CUDA engine>")
-	}
 	x.start(ctx, engines.Environment())
+	x.engineFolders(found)
 	if x.engine.err != nil {
 		x.notStarted()
 		return
 	}
 	x.started()
 	x.gpu(ctx, found)
+}
+
+// engineFolders keeps the folders of CUDA engines out of the report, and the one that the environment names, which may be
+// none of those found.
+func (x *exam) engineFolders(found []engines.Engine) {
+	for _, e := range found {
+		x.veil.own(e.Dir, "<CUDA engine>")
+	}
+	x.veil.own(os.Getenv(protocol.CUDAEnv), "<CUDA engine>")
+	if c := x.engine.hello.CUDA; c != nil {
+		x.veil.own(c.Dir, "<CUDA engine>")
+	}
 }
 
 // start starts a worker with the CUDA engine that the environment names, and without it if that is what breaks it.
@@ -54,13 +64,14 @@ func (x *exam) start(ctx context.Context, withEngine []string) {
 	if x.engine.err == nil || withEngine == nil || ctx.Err() != nil {
 		return
 	}
-	plain := greet(ctx, x.o.Engine, x.allCards(), x.o.limits.greet)
+	without := []string{protocol.CUDAEnv + "="} // else one among llama.cpp's libraries would be loaded all the same
+	plain := greet(ctx, x.o.Engine, append(x.allCards(), without...), x.o.limits.greet)
 	if plain.err != nil {
 		return
 	}
-	x.missing("CUDA engine", "The engine does not start with the CUDA engine: "+sentence(x.engine.err.Error())+" Without it answers come from the CPU.",
+	x.missing(whatCUDA, "The engine does not start with the CUDA engine: "+sentence(x.engine.err.Error())+" Without it answers come from the CPU.",
 		"Remove the CUDA engine and install it again, on Galago's page of models.")
-	x.engine, x.withEngine = plain, nil
+	x.engine, x.withEngine = plain, without
 }
 
 // allCards shows a worker all cards that the driver names, since Galago chooses among them itself.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -162,8 +163,8 @@ func TestACUDAEngineThatEndsTheWorker(t *testing.T) {
 	x := &exam{o: Options{Engine: impersonate(t, "crash"), people: anna, limits: limits{}.withDefaults()}}
 	x.veil = newVeil(x.o)
 	x.start(t.Context(), []string{protocol.CUDAEnv + "=/x/engine"})
-	f := about(x.list, "CUDA engine")
-	if x.engine.err != nil || x.withEngine != nil || !strings.Contains(f.Problem, "the CUDA engine did it") || f.Cure == "" {
+	f := about(x.list, whatCUDA)
+	if x.engine.err != nil || !slices.Equal(x.withEngine, []string{protocol.CUDAEnv + "="}) || !strings.Contains(f.Problem, "the CUDA engine did it") || f.Cure == "" {
 		t.Errorf("%v, %+v", x.engine.err, f)
 	}
 }
@@ -172,5 +173,56 @@ func TestMissingLibraries(t *testing.T) {
 	h := tree(t, map[string]string{"libggml.so": "", "libggml-base.so": "", "libllama.so": "", "libmtmd.so": ""})
 	if got := missingLibraries(h.root); !slices.Equal(got, []string{"libggml-cpu-*.so"}) {
 		t.Errorf("%q", got)
+	}
+}
+
+// Which engine is in use is what the worker says, also where the driver names no card.
+func TestWhichCUDAEngineIsInUse(t *testing.T) {
+	open := t.TempDir()
+	if err := os.Chmod(open, 0o777); err != nil {
+		t.Fatal(err)
+	}
+	x, y := engines.Engine{Dir: "/home/anna/secret plans/x", Source: engines.Beside, CUDA: "13"}, engines.Engine{Dir: "/y", Source: engines.Installed, CUDA: "12.9"}
+	without := x
+	without.Lacks = "libcudart.so.13"
+	for name, c := range map[string]struct {
+		found []engines.Engine
+		cuda  *protocol.CUDA
+		says  []string
+		warns bool
+	}{
+		"none":          {nil, nil, nil, false},
+		"in use":        {[]engines.Engine{x, y}, &protocol.CUDA{Dir: x.Dir}, []string{"CUDA 13 (beside) in <CUDA engine>, in use; CUDA 12.9 (installed)"}, false},
+		"old driver":    {[]engines.Engine{x}, &protocol.CUDA{Dir: x.Dir, Problem: protocol.CUDAOldDriver, Runtime: 13000, Driver: 12040}, []string{", not usable", "runs CUDA 12.4 at most"}, true},
+		"no runtime":    {[]engines.Engine{without, y}, &protocol.CUDA{Dir: y.Dir}, []string{"not used because libcudart.so.13 is missing; ", "<CUDA engine>, in use"}, false},
+		"broken":        {[]engines.Engine{x}, &protocol.CUDA{Dir: x.Dir, Problem: protocol.CUDABroken, Detail: x.Dir + "/libcudart.so.13: invalid ELF header, see /home/anna/other file"}, []string{"<CUDA engine>/libcudart.so.13: invalid ELF header"}, true},
+		"named by hand": {nil, &protocol.CUDA{Dir: x.Dir, Problem: protocol.CUDANoEngine, Library: "libggml-cuda.so"}, []string{"libggml-cuda.so is missing", "<CUDA engine>"}, true},
+		"open to all":   {[]engines.Engine{{Dir: open, Source: engines.Named}}, &protocol.CUDA{Dir: open}, []string{"Every user of this machine"}, true},
+	} {
+		o := Options{people: anna}
+		e := &exam{o: o, veil: newVeil(o)}
+		e.engine.hello.CUDA = c.cuda
+		e.engineFolders(c.found)
+		e.foundEngines(c.found)
+		r := e.report()
+		if len(c.says) == 0 {
+			if len(r.Findings) > 0 {
+				t.Errorf("%s: %+v", name, r.Findings)
+			}
+			continue
+		}
+		if len(r.Findings) != 1 || r.Findings[0].Warning != c.warns || c.warns == (r.Findings[0].Cure == "") {
+			t.Fatalf("%s: %+v", name, r.Findings)
+		}
+		f := r.Findings[0]
+		text := f.Found + "|" + f.Problem + "|" + f.Cure
+		for _, part := range c.says {
+			if !strings.Contains(text, part) {
+				t.Errorf("%s: %q lacks %q", name, text, part)
+			}
+		}
+		if c.warns && strings.Contains(text, "in use") && name != "open to all" || strings.Contains(text, "secret") || strings.Contains(text, "anna") || strings.Contains(text, "other file") {
+			t.Errorf("%s: %q", name, text)
+		}
 	}
 }

@@ -60,7 +60,7 @@ type exam struct {
 	host       host
 	cards      cards
 	engine     started
-	withEngine []string // environment of a worker that loads the CUDA engine; nil: there is none that works
+	withEngine []string // what the environment of a worker says of the CUDA engine; nil: nothing
 	list       []ranked // findings, in the order in which they were made
 	test       *Test
 	veil       *veil

@@ -13,7 +13,10 @@ import (
 	"galago/inference/protocol"
 )
 
-const whatGPU = "GPU backend"
+const (
+	whatGPU  = "GPU backend"
+	whatCUDA = "CUDA engine"
+)
 
 // gpu compares what ggml computes on with what the driver sees. found are the CUDA engines, the one that counts first.
 func (x *exam) gpu(ctx context.Context, found []engines.Engine) {
@@ -45,22 +48,50 @@ func (x *exam) gpu(ctx context.Context, found []engines.Engine) {
 	}
 }
 
-// foundEngines says which CUDA engines there are.
+// foundEngines says which CUDA engines there are, and what is wrong with the one that the worker was to load.
 func (x *exam) foundEngines(found []engines.Engine) {
-	var words []string
-	for i, e := range found {
+	if slices.ContainsFunc(x.list, func(f ranked) bool { return f.What == whatCUDA }) {
+		return // it is the culprit
+	}
+	told := x.engine.hello.CUDA
+	var list, open []string
+	for _, e := range found {
 		text := "CUDA " + orUnknown(e.CUDA) + " (" + string(e.Source) + ") in " + e.Dir
 		switch {
 		case e.LeftOut:
 			text += ", left out"
-		case i == 0 && x.withEngine != nil:
+		case told != nil && told.Dir == e.Dir && told.Problem == "":
 			text += ", in use"
+		case told != nil && told.Dir == e.Dir:
+			text += ", not usable"
+		case e.Lacks != "":
+			text += ", not used because " + e.Lacks + " is missing"
 		}
-		words = append(words, text)
+		if anyoneWrites(e.Dir) {
+			open = append(open, e.Dir)
+		}
+		list = append(list, text)
 	}
-	if !slices.ContainsFunc(x.list, func(f ranked) bool { return f.What == "CUDA engine" }) { // else it is the culprit
-		x.ok("CUDA engine", strings.Join(words, "; "))
+	text := strings.Join(list, "; ")
+	if text == "" && told != nil {
+		text = told.Dir
 	}
+	switch why := engines.Why(x.engine.hello); {
+	case why != nil && len(x.cards.names()) == 0: // else the backend's finding tells it
+		problem, cure := sentences(why.Error())
+		x.warn(whatCUDA, text, problem, cure)
+	case len(open) > 0:
+		x.warn(whatCUDA, text, "Every user of this machine may replace the files in "+strings.Join(open, ", ")+", and Galago runs them.",
+			"Take the right to write from the others: chmod -R o-w, on that folder.")
+	default:
+		x.ok(whatCUDA, text)
+	}
+}
+
+// anyoneWrites reports whether a folder of programs is open to all users of the machine. Windows tells that otherwise.
+func anyoneWrites(dir string) bool {
+	info, err := os.Stat(dir)
+	return err == nil && runtime.GOOS != "windows" && info.Mode().Perm()&0o002 != 0
 }
 
 // differ is what to do when ggml and the driver see different cards.

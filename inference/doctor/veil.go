@@ -111,7 +111,7 @@ func realPath(path string) string {
 // secret keeps a file's name out, wherever it appears, and the folder that it is in.
 func (v *veil) secret(paths ...string) {
 	for _, path := range paths {
-		if path == "" {
+		if path == "" || path == "." { // the base of an empty name
 			continue
 		}
 		base := filepath.Base(path)

@@ -15,6 +15,7 @@ func anna(context.Context) (names, homes []string) {
 
 func annasVeil() *veil {
 	v := newVeil(Options{people: anna, Libraries: "/opt/My Libs/lib", Engine: "/opt/eng ine/galago-engine"})
+	v.secret("", ".") // no names: as of a model without a projector
 	v.secret("/home/anna/Bilder/Über uns (privat).gguf", "/mnt/usb/mmproj-diary.gguf")
 	v.word("Annas Secret Model")
 	return v
@@ -24,6 +25,7 @@ func TestVeilHides(t *testing.T) {
 	v := annasVeil()
 	for text, want := range map[string]string{
 		"":                           "",
+		"3.3 million. Fine.":         "3.3 million. Fine.",
 		"16.0 GiB of 32.0 GiB":       "16.0 GiB of 32.0 GiB",
 		"AC/DC, km/h and 3/4":        "AC/DC, km/h and 3/4",
 		"https://huggingface.co/x/y": "https://huggingface.co/x/y",
