@@ -64,9 +64,3 @@ func TestDoctorIsAsked(t *testing.T) {
 		}
 	}
 }
-
-func TestSplit(t *testing.T) {
-	if got := split("/a::/b c"); !slices.Equal(got, []string{"/a", ".", "/b c"}) || split("") != nil {
-		t.Errorf("%q", got)
-	}
-}
