@@ -171,13 +171,17 @@ def write(folder: str, weights: dict[str, torch.Tensor]) -> None:
         f.write("\n")
 
 
+def mean(all: list[dict]) -> dict:
+    return {k: sum(w[k] for w in all) / len(all) if v.is_floating_point() else v for k, v in all[0].items()}
+
+
 def main() -> None:
     ap = argparse.ArgumentParser()
-    ap.add_argument("--weights", required=True)
+    ap.add_argument("--weights", required=True, nargs="+", help="checkpoints; the mean of several on one path is better than each")
     ap.add_argument("--out", default=os.path.dirname(os.path.abspath(__file__)))
     a = ap.parse_args()
     os.makedirs(a.out, exist_ok=True)
-    weights = torch.load(a.weights, map_location="cpu")["weights"]
+    weights = mean([torch.load(path, map_location="cpu")["weights"] for path in a.weights])
     write(a.out, weights)
     # The heads of the dense labels have no place in a GGUF; training goes on from them (train.py joint --from-gguf).
     heads = {k: v.half().numpy() for k, v in weights.items() if k.startswith("heads.")}

@@ -504,7 +504,7 @@ class Asker:
         w = place(*o.centre)
         return Turn(self.w(AND_OTHER, r=r), f"{cap(self.answer_ref(r))} is {w}.", "second", place_expect(w), o)
 
-    WEIGHTS = dict(colour=3, shape=3, where=3, box=3.6, boxes=0.25, number=5, describe=1.6, colours=0.3, count=10, digits=0.3, yesno=3.5, absent=0.5, compare=3)
+    WEIGHTS = dict(colour=3, shape=3, where=3, box=3.6, boxes=0.25, number=5, describe=1.6, colours=0.3, count=14, digits=0.3, yesno=3.5, absent=0.5, compare=5)
 
     SIMPLE = dict(colour=4, shape=4, where=2, number=3, yesno=1)  # to learn to look things up first
 
