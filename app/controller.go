@@ -136,6 +136,7 @@ func (c *Controller) Actions() ui.Actions {
 		Sample:     c.Sample,
 		Settings:   c.ChangeSettings,
 
+		CheckMirror:  mirrorFault,
 		OpenData:     c.OpenData,
 		UsePreset:    c.UsePreset,
 		SavePreset:   c.SavePreset,

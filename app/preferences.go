@@ -8,6 +8,7 @@ import (
 	"sync"
 	"time"
 
+	"galago/app/library/download"
 	"galago/assets/words"
 	"galago/inference"
 	"galago/ui"
@@ -80,7 +81,16 @@ func (c *Controller) ChangeSettings(s ui.Settings) {
 	next.Context, next.KVType, next.Detail = s.Context, s.KVType, s.Detail
 	next.FreeAfterAnswer, next.IdleMinutes = s.FreeAfterAnswer, s.IdleMinutes
 	next.Theme, next.TextSize, next.Language = s.Theme, s.TextSize, s.Language
+	next.Mirror = strings.TrimSpace(s.Mirror)
 	c.adopt(c.settings.with(next))
+}
+
+// mirrorFault says what is wrong with an address to download from, or nothing.
+func mirrorFault(address string) string {
+	if _, err := download.CheckMirror(address); err != nil {
+		return sentence(err)
+	}
+	return ""
 }
 
 // adopt makes settings count from now on.
@@ -209,7 +219,7 @@ func (c *Controller) showSettings() {
 		RepeatPenalty: s.RepeatPenalty, MaxTokens: s.MaxTokens, Seed: s.Seed,
 		Context: s.Context, KVType: s.KVType, Detail: s.Detail,
 		FreeAfterAnswer: s.FreeAfterAnswer, FreeCost: freeCost(c.status.FreeCost), IdleMinutes: s.IdleMinutes,
-		Theme: s.Theme, TextSize: s.TextSize, Language: s.Language,
+		Theme: s.Theme, TextSize: s.TextSize, Language: s.Language, Mirror: s.Mirror,
 		Info: c.settingsInfo(),
 	})
 }
@@ -222,7 +232,7 @@ func (c *Controller) settingsInfo() *ui.SettingsInfo {
 		Temperature: of(r.Temperature), TopK: of(r.TopK), TopP: of(r.TopP), MinP: of(r.MinP), RepeatPenalty: of(r.RepeatPenalty),
 		MaxTokens: of(r.MaxTokens), Seed: of(seedRange), Context: of(contextRange), IdleMinutes: of(idleRange), TextSize: of(textSizeRange),
 		SystemLength: maxSystem, PresetLength: maxPresetName,
-		Preset: c.presetNow(), DataFolder: c.dataFolder, Cards: d.cards(d.use()),
+		Preset: c.presetNow(), DataFolder: c.dataFolder, Hub: download.Hub, Cards: d.cards(d.use()),
 		Languages: []ui.Option{
 			{Value: "", Label: words.T("Like the system")},
 			{Value: "en", Label: "English"},

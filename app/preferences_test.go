@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"galago/app/library/download"
 	"galago/inference"
 	"galago/ui"
 )
@@ -190,5 +191,30 @@ func TestTheLastSettingsAreWritten(t *testing.T) {
 	k.wait()
 	if got, err := loadSettings(path); err != nil || got.MaxTokens != 100 || told != 1 {
 		t.Errorf("%d, %v after %d more were written", got.MaxTokens, err, told)
+	}
+}
+
+func TestTheDownloadAddress(t *testing.T) {
+	b := newBench(t)
+	set := func(address string) string {
+		s := b.view.settings
+		s.Mirror = address
+		b.ChangeSettings(s)
+		return b.view.settings.Mirror
+	}
+	if b.view.settings.Info.Hub != download.Hub {
+		t.Errorf("the hub is %q", b.view.settings.Info.Hub)
+	}
+	const good = "https://mirror.example/hub"
+	if got := set(" " + good + " "); got != good || mirrorFault(good) != "" {
+		t.Fatalf("%q, %q", got, mirrorFault(good))
+	}
+	for _, bad := range []string{"http://mirror.example", "mirror", "https://me:secret@mirror.example", "https://mirror.example/?a"} {
+		if got := set(bad); got != good || !strings.HasSuffix(mirrorFault(bad), ".") {
+			t.Errorf("%q: in force is %q; it says %q", bad, got, mirrorFault(bad))
+		}
+	}
+	if got := set(""); got != "" || mirrorFault("") != "" {
+		t.Errorf("the hub itself: %q", got)
 	}
 }

@@ -52,6 +52,7 @@ type Actions struct {
 	OpenAttachment func(attachment uint64)               // a thumbnail in the composer was clicked
 	MoveAttachment func(attachment uint64, to int)
 	Detail         func(attachment uint64, detail string) // "low", "" (auto) or "high" was chosen on a thumbnail
+	CheckMirror    func(address string) string            // what is wrong with an address to download from; empty: nothing
 	Memory         func(what MemoryAction)                // an entry of the memory menu
 	GPU            func(uuid string)                      // a card was chosen in the memory panel
 	Reload         func()                                 // the dead engine's banner
@@ -340,6 +341,7 @@ type Settings struct {
 	IdleMinutes     int    // unload the model after so many minutes without a question; 0: never
 
 	Detail string // of new pictures: "low", "" (auto) or "high"
+	Mirror string // address that models are downloaded from; empty: Info.Hub
 
 	Theme    string  // "system", "light" or "dark"
 	TextSize float64 // a factor; 0 is the usual size
@@ -362,6 +364,7 @@ type SettingsInfo struct {
 	Reload       bool   // Context and KVType count when the model is loaded again
 	Cards        []Card // GPUs to choose from; may be empty
 	DataFolder   string
+	Hub          string // address that models are downloaded from unless another is set
 }
 
 // Range is what a number may be, both ends included, and what it is where nobody chose.

@@ -341,7 +341,8 @@ func (f *settingsForm) pictures(s *section) {
 }
 
 func (f *settingsForm) data(s *section) {
-	s.rows.add(newFormRow(words.T("Private"), words.T("Pictures, questions and answers stay on this computer: Galago opens no connection to the network."), nil))
+	s.rows.add(newFormRow(words.T("Private"), words.T("Pictures, questions and answers stay on this computer. Galago uses the network only to download what you choose."), nil))
+	s.field(f.mirrorField())
 	open := newButton(secondary, "folder", words.T("Open the folder"), f.act.OpenData)
 	f.folder = newFormRow(words.T("Data folder"), "", open)
 	f.folder.wide, f.folder.width = true, 1

@@ -382,38 +382,66 @@ func (f *settingsForm) systemField() *field {
 	f.system = e
 	row := newFormRow(words.T("System prompt"), words.T("Told to the model before every conversation: how to answer, in which language, how long."), e)
 	row.wide = true
-	shown, ever := "", false
-	e.OnChanged = func(text string) {
+	return f.text(row, e, func(s *Settings) *string { return &s.System }, func(text string) string {
 		most := 0
 		if i := f.settings.Info; i != nil {
 			most = i.SystemLength
 		}
-		complaint := ""
 		if n := utf8.RuneCountInString(text); most > 0 && n > most {
-			complaint = words.T("%s characters are too many; %s are the most. The text before stays in force.", words.Thousands(n), words.Thousands(most))
+			return words.T("%s characters are too many; %s are the most. The text before stays in force.", words.Thousands(n), words.Thousands(most))
 		}
+		return ""
+	})
+}
+
+// mirrorField is the address that models are downloaded from.
+func (f *settingsForm) mirrorField() *field {
+	e := newFormEntry()
+	e.onFocus = func() { f.reveal(e) }
+	row := newFormRow(words.T("Download address"), words.T("A mirror of the model hub to download from; empty is the hub itself."), e)
+	row.wide, row.Hidden = true, !f.act.hasModels()
+	x := f.text(row, e, func(s *Settings) *string { return &s.Mirror }, func(text string) string {
+		if f.act.CheckMirror == nil {
+			return ""
+		}
+		return f.act.CheckMirror(text)
+	})
+	show := x.show
+	x.show = func(s Settings) {
+		if s.Info != nil && s.Info.Hub != e.PlaceHolder {
+			e.SetPlaceHolder(s.Info.Hub)
+		}
+		show(s)
+	}
+	return x
+}
+
+// text is a field for a text. wrong says why one cannot be taken, or nothing; the one before stays in force then.
+func (f *settingsForm) text(row *formRow, e *formEntry, at func(*Settings) *string, wrong func(string) string) *field {
+	shown, ever := "", false
+	e.OnChanged = func(text string) {
+		complaint := wrong(text)
 		if row.say(complaint) {
 			f.reflow()
 		}
 		if complaint == "" {
 			shown, ever = text, true
-			f.change(func(s *Settings) { s.System = text })
+			f.change(func(s *Settings) { *at(s) = text })
 		}
 	}
 	return &field{
 		row: row,
 		show: func(s Settings) {
-			if ever && s.System == shown {
-				return
+			if now := *at(&s); !ever || now != shown {
+				shown, ever = now, true
+				changed := e.OnChanged
+				e.OnChanged = nil
+				e.SetText(now)
+				e.OnChanged = changed
+				row.say("")
 			}
-			shown, ever = s.System, true
-			changed := e.OnChanged
-			e.OnChanged = nil
-			e.SetText(s.System)
-			e.OnChanged = changed
-			row.say("")
 		},
-		isDefault: func(s Settings) bool { return s.System == "" },
-		reset:     func(s *Settings) { s.System = "" },
+		isDefault: func(s Settings) bool { return *at(&s) == "" },
+		reset:     func(s *Settings) { *at(s) = "" },
 	}
 }

@@ -21,7 +21,7 @@ func sampleSettings() Settings {
 			Presets:    []Preset{{"Usual", false}, {"Terse", false}, {"Mine", true}},
 			Preset:     "Usual",
 			Languages:  []Option{{"", "Like the system"}, {"en", "English"}, {"de", "Deutsch"}},
-			DataFolder: "/home/someone/.local/share/galago",
+			DataFolder: "/home/someone/.local/share/galago", Hub: "https://hub.example",
 		},
 	}
 }
@@ -276,7 +276,8 @@ func TestSettingsTellWhatHasToBeDone(t *testing.T) {
 
 // Tab goes through every control of every section, each comes into sight, and Esc closes the sheet from wherever it is.
 func TestSettingsByKeyboard(t *testing.T) {
-	w, f, _ := settingsSheet(t, Actions{Reload: func() {}, OpenData: func() {}})
+	download := ModelActions{Download: func(string, string) {}}
+	w, f, _ := settingsSheet(t, Actions{Reload: func() {}, OpenData: func() {}, ModelActions: download})
 	w.win.Resize(fyne.NewSize(800, 600))
 	c := w.win.Canvas()
 	if c.Focused() != f.nav[0] {
@@ -358,6 +359,34 @@ func TestSettingsWithoutInfo(t *testing.T) {
 	w.form.rowCalled(t, "Longest answer").control.(*formEntry).SetText("100")
 	if w.form.settings.MaxTokens != 100 {
 		t.Errorf("%+v", w.form.settings)
+	}
+}
+
+func TestTheDownloadAddressIsJudgedAsItIsTyped(t *testing.T) {
+	check := func(address string) string {
+		if address != "" && !strings.HasPrefix(address, "https://") {
+			return "Downloads need https://."
+		}
+		return ""
+	}
+	_, f, told := settingsSheet(t, Actions{CheckMirror: check, ModelActions: ModelActions{Download: func(string, string) {}}})
+	r := f.rowCalled(t, "Download address")
+	e := r.control.(*formEntry)
+	if !r.Visible() || e.PlaceHolder != "https://hub.example" || r.back.Visible() {
+		t.Fatalf("there: %v, placeholder %q", r.Visible(), e.PlaceHolder)
+	}
+	e.SetText("ftp://mirror")
+	if len(*told) != 0 || r.wrong.source != "Downloads need https://." || !r.wrong.Visible() {
+		t.Fatalf("told %v, says %q", *told, r.wrong.source)
+	}
+	e.SetText("https://mirror.example")
+	if f.settings.Mirror != "https://mirror.example" || r.wrong.source != "" || len(*told) != 1 || !r.back.Visible() {
+		t.Fatalf("in force: %q, says %q", f.settings.Mirror, r.wrong.source)
+	}
+	e.SetText("mirror")
+	test.Tap(r.back)
+	if f.settings.Mirror != "" || e.Text != "" || r.wrong.source != "" {
+		t.Errorf("the way back: in force %q, typed %q, says %q", f.settings.Mirror, e.Text, r.wrong.source)
 	}
 }
 
