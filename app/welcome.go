@@ -187,6 +187,10 @@ func (c *Controller) welcomeFetchView() *ui.Welcome {
 		if s.Err != nil {
 			w.Text = sentence(s.Err)
 		}
+	case download.Retrying:
+		if isOffline(s.Err) {
+			w.Text, w.Import = words.T("Meanwhile the built-in model answers, and a model file that is on this computer can be opened."), true
+		}
 	case download.Paused:
 		w.Title, w.Next = words.T("The download of %s is paused.", c.welcome.model), words.T("Go on")
 	}

@@ -216,6 +216,28 @@ func TestWelcomeWithoutANetwork(t *testing.T) {
 	}
 }
 
+// A computer that is offline for a while is not made to wait: a model from elsewhere can be opened.
+func TestWelcomeOffersImportWhileOffline(t *testing.T) {
+	b := firstStart(t, false)
+	b.WelcomeNext()
+	b.WelcomeNext()
+	retry := func(kind download.Kind) *ui.Welcome {
+		b.news(download.State{Job: b.started(0), Phase: download.Retrying, Err: &download.Error{Kind: kind}})
+		return b.view.welcome
+	}
+	if w := retry(download.Offline); !w.Import || !strings.Contains(w.Text, "model file") || w.Next != "" {
+		t.Errorf("offline: %+v", w)
+	}
+	if w := retry(download.Server); w.Import || strings.Contains(w.Text, "model file") {
+		t.Errorf("a server that stumbles: %+v", w)
+	}
+	retry(download.Offline)
+	b.news(download.State{Job: b.started(0), Phase: download.Fetching})
+	if b.view.welcome.Import {
+		t.Error("import is still offered when the network is back")
+	}
+}
+
 func TestWelcomeWhereNothingFits(t *testing.T) {
 	b := newLibraryBenchAt(t, filepath.Join(t.TempDir(), "settings.json"))
 	b.device.Free = gib
