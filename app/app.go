@@ -106,6 +106,7 @@ func (p *program) build() {
 		Do:           p.gate.pass,
 		Client:       p.service,
 		Copy:         func(s string) { p.app.Clipboard().SetContent(s) },
+		Browse:       func(u *url.URL) error { return p.app.OpenURL(u) },
 		SettingsPath: p.settings,
 		OpenStore:    func() (*store.Store, error) { return p.opening.take() },
 		DataFolder:   filepath.Dir(p.kept),

@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"image"
+	"net/url"
 	"strings"
 	"time"
 	"unicode"
@@ -26,8 +27,9 @@ type Controller struct {
 	do           func(func()) // runs on the main goroutine, later
 	view         ui.View
 	client       inference.Client
-	copy         func(string) // to the clipboard
-	settingsPath string       // empty: settings are not kept
+	copy         func(string)         // to the clipboard
+	browse       func(*url.URL) error // nil: there is no browser
+	settingsPath string               // empty: settings are not kept
 	demo         assets.Demo
 	demoErr      error
 	samples      []assets.Sample
@@ -95,12 +97,14 @@ type Params struct {
 	OpenStore func() (*store.Store, error)
 	// OpenLibrary opens what is known of models. It is called from another goroutine. Nil: there is none.
 	OpenLibrary func() Library
+	// Browse opens an address in the browser or the mail program. Nil: there is none.
+	Browse func(*url.URL) error
 }
 
 // NewController finds the built-in model. Start comes next, when there is a window.
 func NewController(p Params) *Controller {
 	c := &Controller{
-		do: p.Do, client: p.Client, copy: p.Copy, settingsPath: p.SettingsPath, preferences: preferences{dataFolder: p.DataFolder}, openStore: p.OpenStore,
+		do: p.Do, client: p.Client, copy: p.Copy, browse: p.Browse, settingsPath: p.SettingsPath, preferences: preferences{dataFolder: p.DataFolder}, openStore: p.OpenStore,
 		talk: newTalk(), drafts: map[int64]draft{}, now: time.Now,
 		settings: defaultSettings(), samples: assets.Samples(), desk: newDesk(),
 		album:      recent[[32]byte, *vision.Picture]{room: albumRoom, size: pictureSize},
@@ -136,6 +140,7 @@ func (c *Controller) Actions() ui.Actions {
 		Sample:     c.Sample,
 		Settings:   c.ChangeSettings,
 
+		OpenLink:     c.linkOpener(),
 		CheckMirror:  mirrorFault,
 		OpenData:     c.OpenData,
 		UsePreset:    c.UsePreset,

@@ -47,10 +47,11 @@ func (c *Controller) fetchProblem(s download.State) *ui.Problem {
 		p.Choices = []ui.Choice{again}
 		if e.Page != "" {
 			page := e.Page
-			p.Choices = append([]ui.Choice{{Label: words.T("Copy the page’s address"), Do: func() {
-				c.copy(page)
-				c.view.Notify(words.T("Copied: %s", page))
-			}}}, p.Choices...)
+			first := ui.Choice{Label: words.T("Open the page"), Do: func() { c.OpenLink(page) }} // p.Action shows where it leads
+			if c.browse == nil {
+				first = ui.Choice{Label: words.T("Copy the page’s address"), Do: func() { c.copyAddress(page) }}
+			}
+			p.Choices = append([]ui.Choice{first}, p.Choices...)
 			p.Action = words.T("Accept the terms on %s with an account there, download the files there, and open them here.", page)
 		}
 	case download.WrongDigest:
