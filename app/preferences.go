@@ -88,7 +88,7 @@ func (c *Controller) ChangeSettings(s ui.Settings) {
 // mirrorFault says what is wrong with an address to download from, or nothing.
 func mirrorFault(address string) string {
 	if _, err := download.CheckMirror(address); err != nil {
-		return sentence(err)
+		return err.Error() // a sentence already, and one that may begin with the address as typed
 	}
 	return ""
 }

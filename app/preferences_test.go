@@ -214,6 +214,9 @@ func TestTheDownloadAddress(t *testing.T) {
 			t.Errorf("%q: in force is %q; it says %q", bad, got, mirrorFault(bad))
 		}
 	}
+	if got := mirrorFault("http://mirror.example"); !strings.HasPrefix(got, "http://mirror.example ") {
+		t.Errorf("the address is not named as it was typed: %q", got)
+	}
 	if got := set(""); got != "" || mirrorFault("") != "" {
 		t.Errorf("the hub itself: %q", got)
 	}
