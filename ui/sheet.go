@@ -86,11 +86,11 @@ func (s *sheet) host(snack *snackbar) {
 	}
 }
 
-// placeSnack puts the message where it is in the window, near the lower edge.
+// placeSnack puts the message near the lower edge, inside the card where that is large.
 func (s *sheet) placeSnack() {
 	if s.snack != nil {
 		size, room := s.snack.fit(s.Size().Width), s.Size()
-		place(s.snack, (room.Width-size.Width)/2, room.Height-gap5-size.Height, size.Width, size.Height)
+		place(s.snack, (room.Width-size.Width)/2, room.Height-2*gap5-size.Height, size.Width, size.Height)
 	}
 }
 
