@@ -15,10 +15,10 @@ GO ?= go
 # NVML's header warns about its own old functions, at length: show the compiler's words only when it fails.
 quietly = $(1) 2>build/go.log || { cat build/go.log; exit 1; }
 
-.PHONY: help run build test test-models lint e2e bench engine-cuda screenshots demo-model demo-eval clean deps llama demo
+.PHONY: help run build test test-models lint e2e bench engine-cuda windows release packages test-windows test-packages bench-footprint screenshots demo-model demo-eval clean deps llama demo
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 run: build ## build what is needed and open the window
 	@$(BIN)/galago $(ARGS)
@@ -38,6 +38,29 @@ demo:
 	@mkdir -p $(BIN)/demo
 	@for f in assets/demo/*.gguf assets/demo/manifest.json; do \
 		to=$(BIN)/demo/$${f##*/}; cmp -s $$f $$to || { cp $$f $$to.new && mv $$to.new $$to; }; done
+
+windows: ## cross-build both programs and llama.cpp for Windows into build/windows/bin
+	@scripts/deps.sh windows
+	@scripts/build-llama.sh windows
+	@scripts/build-programs.sh windows
+
+release: ## build for any Linux with an old C library, as it is packed, into build/release/bin
+	@scripts/deps.sh packages
+	@scripts/build-llama.sh release
+	@scripts/build-programs.sh release
+
+packages: release windows ## make the packages for Linux and Windows in build/packages
+	@scripts/packages.sh
+
+test-windows: windows ## test the Windows programs under Wine
+	@scripts/test-windows.sh
+
+test-packages: packages ## install, use and remove each package where nothing else is
+	@scripts/test-packages.sh
+
+bench-footprint: build ## start, memory, idle load and package sizes, into docs/benchmarks.md
+	@scripts/deps.sh test
+	@scripts/bench-footprint.sh
 
 test: ## build, then run every test: units, race detector, a real window
 	@scripts/deps.sh test

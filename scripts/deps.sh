@@ -1,13 +1,20 @@
 #!/usr/bin/env bash
-# Installs the system packages that building (and, with "test", testing) Galago needs.
+# Installs the system packages that Galago needs: "build" for building, "test" for testing, "windows" for cross-building to
+# Windows and running that under Wine, "packages" for making and testing packages.
 # Does nothing, quickly, when all are there. On a system without apt-get it names them and stops.
 set -euo pipefail
 
 build="build-essential cmake ninja-build ccache pkg-config git openssl libgl1-mesa-dev xorg-dev libffi8"
 test="xvfb openbox xclip dbus-daemon xdotool imagemagick x11-utils libgl1-mesa-dri fonts-dejavu-core"
+windows="g++-mingw-w64-x86-64 wine wine64"
+packages="python3-pip patchelf nsis osslsigncode xz-utils zip debootstrap"
 
 wanted=$build
-[ "${1:-build}" = test ] && wanted="$build $test"
+case ${1:-build} in
+test) wanted="$build $test" ;;
+windows) wanted="$build $test $windows" ;;
+packages) wanted="$build $test $windows $packages" ;;
+esac
 
 missing=""
 if command -v dpkg-query >/dev/null; then
@@ -22,7 +29,7 @@ if ! command -v apt-get >/dev/null; then
 	need=""
 	for tool in cc c++ cmake ninja pkg-config; do command -v "$tool" >/dev/null || need="$need $tool"; done
 	pkg-config --exists gl x11 xcursor xrandr xinerama xi xxf86vm 2>/dev/null || need="$need OpenGL-and-X11-headers"
-	[ "${1:-build}" = test ] && for tool in Xvfb openbox xdotool import; do
+	[ "${1:-build}" = build ] || for tool in Xvfb openbox xdotool import; do
 		command -v "$tool" >/dev/null || need="$need $tool"
 	done
 	[ -z "$need" ] && exit 0
