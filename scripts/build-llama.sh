@@ -88,6 +88,7 @@ windows)
 	# that bear it. 0x0A00 is Windows 10. Without timestamps two builds are equal.
 	here="-ffile-prefix-map=$PWD/$src=llama.cpp -Wa,-muse-unaligned-vector-move -D_WIN32_WINNT=0x0A00"
 	flags+=("-DCMAKE_TOOLCHAIN_FILE=$PWD/scripts/mingw/toolchain.cmake" -DGGML_OPENMP=OFF
+		"-DCMAKE_PROJECT_INCLUDE=$PWD/scripts/mingw/names.cmake"
 		"-DCMAKE_C_FLAGS=$here -include $PWD/scripts/mingw/compat.h" "-DCMAKE_CXX_FLAGS=$here"
 		"-DCMAKE_SHARED_LINKER_FLAGS=-s -Wl,--no-insert-timestamp" "-DCMAKE_MODULE_LINKER_FLAGS=-s -Wl,--no-insert-timestamp")
 	;;
