@@ -1,19 +1,19 @@
-//go:build !linux
+//go:build !linux && !windows
 
 package vram
 
 import "errors"
 
-// Resident is written for Linux only.
+// Resident is written for Linux and Windows only.
 func Resident(pid int) (uint64, error) {
-	return 0, errors.New("the memory of processes can only be read on Linux in this version")
+	return 0, errors.New("the memory of processes can only be read on Linux and Windows in this version")
 }
 
-// Anonymous is written for Linux only; elsewhere it returns 0.
+// Anonymous is written for Linux and Windows only; elsewhere it returns 0.
 func Anonymous(pid int) uint64 { return 0 }
 
-// System is written for Linux only; elsewhere it returns 0, for unknown.
+// System is written for Linux and Windows only; elsewhere it returns 0, for unknown.
 func System() uint64 { return 0 }
 
-// Available is written for Linux only; elsewhere it returns 0, for unknown.
+// Available is written for Linux and Windows only; elsewhere it returns 0, for unknown.
 func Available() uint64 { return 0 }
