@@ -14,6 +14,7 @@ require (
 	github.com/hybridgroup/yzma v1.26.1
 	github.com/jezek/xgb v1.1.1
 	github.com/jupiterrider/ffi v0.7.0
+	github.com/tc-hib/winres v0.2.1
 	github.com/tetratelabs/wazero v1.9.0
 	github.com/ulikunitz/xz v0.5.15
 	github.com/yuin/goldmark v1.8.7

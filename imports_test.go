@@ -72,6 +72,8 @@ var mayImport = map[string][]string{
 	"galago/scripts/gpucheck":    {"galago/inference/...", "galago/vram"},
 	"galago/scripts/gallery":     {"galago/e2e/desktop", "github.com/jezek/xgb/..."},
 	"galago/scripts/testsummary": {},
+
+	"galago/packaging/windows/resources": {"galago/inference/disk", "github.com/tc-hib/winres/..."},
 }
 
 const (

@@ -45,6 +45,8 @@ release)
 	patchelf --remove-needed libnvidia-ml.so.1 "$out/galago" "$out/galago-engine"
 	;;
 windows)
+	# Icon, version and manifest: objects that "go build" takes by itself, and the icon for the installer.
+	env -u GOARCH CGO_ENABLED=0 go run ./packaging/windows/resources build/windows/resources
 	export CC=x86_64-w64-mingw32-gcc-posix CXX=x86_64-w64-mingw32-g++-posix GOOS=windows
 	export CGO_LDFLAGS="-static -Wl,--no-insert-timestamp"
 	build galago.exe . "$common -H windowsgui"
