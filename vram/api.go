@@ -50,6 +50,10 @@ type Reading struct {
 	Note     string    // which of several cards could not be read and why, as a sentence; mostly empty
 	Resident uint64    // bytes of system memory that the watched process holds, now
 	System   uint64    // bytes of system memory altogether
+
+	// Shared is how many bytes of system memory graphics cards use for the watched process: buffers for transfers, and what
+	// Windows' driver moved off a card that is full. It is 0 where that is not known, as on all other systems.
+	Shared uint64
 }
 
 // Source reads GPUs. With an error there are no GPUs, or, of several, those that could be read. A Source belongs to one

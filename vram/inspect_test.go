@@ -1,4 +1,4 @@
-//go:build linux && cgo
+//go:build windows || (linux && cgo)
 
 package vram
 
@@ -39,7 +39,7 @@ func inspectFake(t *testing.T, script, limit string, flags ...string) inspection
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), inspectEnv+"="+limit, "LD_LIBRARY_PATH="+fake(t, flags), "FAKE_NVML_SCRIPT="+file,
+	cmd.Env = append(os.Environ(), inspectEnv+"="+limit, fakeEnv+"="+fake(t, flags), "FAKE_NVML_SCRIPT="+file,
 		"GORACE=atexit_sleep_ms=0")
 	out, err := cmd.Output()
 	if err != nil {

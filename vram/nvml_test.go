@@ -1,4 +1,4 @@
-//go:build linux && cgo
+//go:build windows || (linux && cgo)
 
 package vram
 
@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// The dynamic loader reads LD_LIBRARY_PATH when a process starts, so the readings are taken by this test binary
-// started again as a child.
+// Where libraries are is settled when a process starts, so the readings are taken by this test binary started again as a
+// child, with fakeEnv naming the fake library's folder.
 const childEnv = "GALAGO_VRAM_TEST_READS"
 
 // look is one Read as the child prints it.
@@ -30,6 +30,7 @@ type look struct {
 }
 
 func TestMain(m *testing.M) {
+	useFakes()
 	if reads, _ := strconv.Atoi(os.Getenv(childEnv)); reads > 0 {
 		child(reads)
 		return
@@ -43,9 +44,7 @@ func TestMain(m *testing.M) {
 		return
 	}
 	code := m.Run()
-	for _, dir := range fakes {
-		os.RemoveAll(dir)
-	}
+	removeFakes()
 	os.Exit(code)
 }
 
@@ -66,28 +65,6 @@ func child(reads int) {
 	}
 }
 
-// fakes are the folders of the fake libraries that were built, by their compiler flags.
-var fakes = map[string]string{}
-
-func fake(t *testing.T, flags []string) (dir string) {
-	t.Helper()
-	key := strings.Join(flags, " ")
-	if dir, built := fakes[key]; built {
-		return dir
-	}
-	dir, err := os.MkdirTemp("", "fakenvml")
-	if err != nil {
-		t.Fatal(err)
-	}
-	fakes[key] = dir
-	args := append(flags, "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC",
-		"-o", filepath.Join(dir, "libnvidia-ml.so.1"), "testdata/fakenvml.c")
-	if out, err := exec.Command("cc", args...).CombinedOutput(); err != nil {
-		t.Fatalf("building the fake library: %v\n%s", err, out)
-	}
-	return dir
-}
-
 // play reads the fake library, built with flags for the C compiler, a number of times.
 func play(t *testing.T, script string, reads int, flags ...string) []look {
 	t.Helper()
@@ -102,7 +79,7 @@ func readInChild(t *testing.T, libraries, script string, reads int) []look {
 	t.Helper()
 	cmd := exec.Command(os.Args[0])
 	cmd.Env = append(os.Environ(), childEnv+"="+strconv.Itoa(reads),
-		"LD_LIBRARY_PATH="+libraries, "FAKE_NVML_SCRIPT="+script,
+		fakeEnv+"="+libraries, "FAKE_NVML_SCRIPT="+script,
 		"GORACE=atexit_sleep_ms=0")
 	var stderr strings.Builder
 	cmd.Stderr = &stderr
@@ -229,6 +206,13 @@ func TestOneListOfProcessesIsEnough(t *testing.T) {
 	}
 }
 
+func TestProgramsWithoutTheirShareAreNotKnown(t *testing.T) {
+	l := play(t, oneCard+"proc 0 C self -1\nproc 0 G 4194305 -1\n", 1)[0]
+	if l.Err != "" || len(l.GPUs) != 1 || l.GPUs[0].Processes != nil || l.GPUs[0].Used != 800*mib {
+		t.Errorf("a display driver of Windows: %+v", l)
+	}
+}
+
 func TestLostCardComesBack(t *testing.T) {
 	looks := play(t, oneCard+`
 step
@@ -262,7 +246,7 @@ func TestFailuresAreSentencesWithACure(t *testing.T) {
 	for name, c := range map[string]struct{ script, want, cure string }{
 		"version mismatch":  {"fail nvmlInit 18", "was updated while it was running", "Restart the machine"},
 		"driver not loaded": {"fail nvmlInit 9", "installed but not running", "Restart the machine"},
-		"no permission":     {"fail nvmlInit 4", "may not read the graphics card", "video or render"},
+		"no permission":     {"fail nvmlInit 4", "may not read the graphics card", permissionCure},
 		"something else":    {"fail nvmlInit 999", "NVML error 999", "install the driver again"},
 		"count fails":       {"fail nvmlDeviceGetCount 18", "was updated while it was running", "Restart the machine"},
 		"reset required":    {oneCard + "fail nvmlDeviceGetMemoryInfo_v2 16", "must be reset", "Restart the machine"},
@@ -309,8 +293,7 @@ func TestProgramsHaveNames(t *testing.T) {
 	if len(g.Processes) != 2 {
 		t.Fatalf("%+v", g)
 	}
-	want := filepath.Base(os.Args[0])
-	want = want[:min(len(want), 15)] // all that the kernel keeps
+	want := keptName(filepath.Base(os.Args[0]))
 	if p := g.Processes[0]; p.Name != want || p.Used != 300*mib {
 		t.Errorf("%+v is not %q", p, want)
 	}
@@ -381,7 +364,7 @@ func TestCallThatHangs(t *testing.T) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(os.Args[0])
-	cmd.Env = append(os.Environ(), watchEnv+"=1", "LD_LIBRARY_PATH="+fake(t, nil), "FAKE_NVML_SCRIPT="+script)
+	cmd.Env = append(os.Environ(), watchEnv+"=1", fakeEnv+"="+fake(t, nil), "FAKE_NVML_SCRIPT="+script)
 	in, err1 := cmd.StdinPipe()
 	stdout, err2 := cmd.StdoutPipe()
 	if err := errors.Join(err1, err2, cmd.Start()); err != nil {
@@ -437,7 +420,7 @@ func TestEndWhileACallHangs(t *testing.T) {
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, os.Args[0])
-	cmd.Env = append(os.Environ(), watchEnv+"=1", "LD_LIBRARY_PATH="+fake(t, nil), "FAKE_NVML_SCRIPT="+script)
+	cmd.Env = append(os.Environ(), watchEnv+"=1", fakeEnv+"="+fake(t, nil), "FAKE_NVML_SCRIPT="+script)
 	out, err := cmd.Output() // no input: the child ends at once, and would wait for ever if it waited for the call
 	if err != nil || len(out) > 0 {
 		t.Errorf("%v, %s", err, out)
@@ -447,7 +430,7 @@ func TestEndWhileACallHangs(t *testing.T) {
 func TestNoLibraryIsASentence(t *testing.T) {
 	dir := t.TempDir()
 	// A file that is no library stands first on the path, so that a real driver of this machine is not found either.
-	if err := os.WriteFile(filepath.Join(dir, "libnvidia-ml.so.1"), []byte("not a library"), 0o600); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, libraryName), []byte("not a library"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for _, l := range readInChild(t, dir, "", 2) {

@@ -2,6 +2,7 @@ package vram
 
 import (
 	"fmt"
+	"os"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -12,6 +13,9 @@ var (
 	getProcessMemoryInfo = kernel32.NewProc("K32GetProcessMemoryInfo")
 	globalMemoryStatusEx = kernel32.NewProc("GlobalMemoryStatusEx")
 )
+
+// stillActive is STILL_ACTIVE: the exit code of a process that has not ended.
+const stillActive = 259
 
 // Resident returns the bytes of system memory that a process holds, as its working set. As on Linux the pages of a model
 // file count that are mapped and loaded. The error says that there is no such process, or that it may not be asked.
@@ -24,6 +28,10 @@ func Resident(pid int) (uint64, error) {
 		return 0, fmt.Errorf("resident memory of process %d: %w", pid, err)
 	}
 	defer windows.CloseHandle(process)
+	var code uint32
+	if windows.GetExitCodeProcess(process, &code) == nil && code != stillActive { // somebody holds a handle of one that ended
+		return 0, fmt.Errorf("resident memory of process %d: %w", pid, os.ErrProcessDone)
+	}
 	var m struct { // PROCESS_MEMORY_COUNTERS
 		size, faults            uint32
 		peak, workingSet        uintptr

@@ -41,6 +41,8 @@ type Monitor struct {
 	PID    func() int           // the process whose resident memory is watched, 0 for none; nil: none
 	Every  func() time.Duration // time between two looks, asked before each; nil, or 0 and less: DefaultEvery
 	Tell   func(Reading)        // gets the first reading, and then one whenever a figure or sentence changed
+
+	shared func() (sharedReader, error) // nil: the system's
 }
 
 // Start looks until ctx ends. The functions are called one at a time, from a goroutine of the Monitor's own. The result is
@@ -48,6 +50,9 @@ type Monitor struct {
 func (m Monitor) Start(ctx context.Context) <-chan struct{} {
 	if m.Source == nil {
 		m.Source = driver
+	}
+	if m.shared == nil {
+		m.shared = openShared
 	}
 	l := looker{asks: make(chan struct{}), answers: make(chan Reading, 1), gone: make(chan struct{})}
 	done := make(chan struct{})
@@ -72,8 +77,10 @@ func (m Monitor) watch(ctx context.Context, l looker) {
 		asked   time.Time // when the answer is due of a call that is under way; zero: none is
 		next    = time.NewTimer(0)
 		system  = System()
+		shared  = newSharer(m.shared)
 	)
 	defer next.Stop()
+	defer shared.stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -91,7 +98,8 @@ func (m Monitor) watch(ctx context.Context, l looker) {
 			next.Reset(max(0, m.every()-time.Since(asked)))
 			asked = time.Time{}
 		}
-		r.Resident, r.System = m.resident(), system
+		pid := m.pid()
+		r.Resident, r.System, r.Shared = resident(pid), system, shared.of(pid)
 		if first || !same(told, r) {
 			first, told = false, r
 			m.Tell(r)
@@ -108,11 +116,14 @@ func (m Monitor) every() time.Duration {
 	return DefaultEvery
 }
 
-func (m Monitor) resident() uint64 {
+func (m Monitor) pid() int {
 	if m.PID == nil {
 		return 0
 	}
-	pid := m.PID()
+	return m.PID()
+}
+
+func resident(pid int) uint64 {
 	if pid <= 0 {
 		return 0
 	}

@@ -71,8 +71,8 @@ func TestWatchTellsOnlyChanges(t *testing.T) {
 }
 
 func TestWatchFollowsTheProcess(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("Resident is written for Linux only")
+	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
+		t.Skip("Resident is written for Linux and Windows only")
 	}
 	synctest.Test(t, func(t *testing.T) {
 		var pid atomic.Int64
@@ -230,8 +230,8 @@ func TestDriverThatHangsFromTheStart(t *testing.T) {
 }
 
 func TestResidentMemoryIsToldWhileTheDriverHangs(t *testing.T) {
-	if runtime.GOOS != "linux" {
-		t.Skip("Resident is written for Linux only")
+	if runtime.GOOS != "linux" && runtime.GOOS != "windows" {
+		t.Skip("Resident is written for Linux and Windows only")
 	}
 	synctest.Test(t, func(t *testing.T) {
 		hold, told := make(chan struct{}), &heard{}

@@ -1,4 +1,4 @@
-/* A stand-in for NVIDIA's libnvidia-ml.so.1 that replays a script, so that the gauge can be tested without a card.
+/* A stand-in for NVIDIA's libnvidia-ml.so.1, and nvml.dll, that replays a script, so that the gauge can be tested without a card.
  *
  * FAKE_NVML_SCRIPT names a text file; '#' begins a comment:
  *
@@ -29,6 +29,9 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
+#ifdef _WIN32
+#include <windows.h>
+#endif
 
 enum { SUCCESS = 0, NOT_SUPPORTED = 3, UNINITIALIZED = 1, INVALID_ARGUMENT = 2, INSUFFICIENT_SIZE = 7, VERSION_MISMATCH = 25, UNKNOWN = 999 };
 enum { GPUS = 8, STEPS = 256, PROCS = 16, FAILS = 16, HANGS = 4 };
@@ -50,15 +53,16 @@ static const char *const details[DETAILS] = {"major", "minor", "gen", "lanes", "
 	"clock", "compute", "persistence"};
 static struct { char uuid[96], name[96]; int index, mig; unsigned limit, detail[DETAILS]; } gpus[GPUS];
 static int cuda, ngpus, nsteps, loaded, started;
-static long tick, begun; /* milliseconds; a tick of 0: steps go on with every look */
+static long tick;
+static long long begun; /* milliseconds; a tick of 0: steps go on with every look */
 static int now; /* the step that is shown; 0 holds for all, 1 is the first "step" */
 static char driver[80] = "0.0";
 static struct step steps[STEPS];
 
-static long milliseconds(void) {
+static long long milliseconds(void) {
 	struct timespec t;
 	clock_gettime(CLOCK_MONOTONIC, &t);
-	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+	return t.tv_sec * 1000LL + t.tv_nsec / 1000000;
 }
 
 static void pass(long millis) {
@@ -85,6 +89,14 @@ static void curve(int gpu, char *text) {
 	}
 }
 
+/* stay keeps this library and its steps where they are when a reader lets go of it, as Linux does by itself. */
+static void stay(void) {
+#ifdef _WIN32
+	HMODULE self;
+	GetModuleHandleExA(GET_MODULE_HANDLE_EX_FLAG_PIN | GET_MODULE_HANDLE_EX_FLAG_FROM_ADDRESS, (const char *)&loaded, &self);
+#endif
+}
+
 static void load(void) {
 	const char *path = getenv("FAKE_NVML_SCRIPT");
 	FILE *f = path ? fopen(path, "r") : NULL;
@@ -94,6 +106,7 @@ static void load(void) {
 		return;
 	}
 	loaded = 1;
+	stay();
 	while (fgets(line, sizeof line, f)) {
 		struct step *s = &steps[nsteps];
 		char word[16] = "", who[16] = "", kind = 0;
@@ -123,7 +136,7 @@ static void load(void) {
 		}
 		if (!strcmp(word, "fail") && s->nfails < FAILS && sscanf(line, "fail %63s %d %d", e.function, &e.code, &e.gpu) >= 2)
 			s->fails[s->nfails++] = e;
-		if (!strcmp(word, "hang") && s->nhangs < HANGS && (sscanf(line, "hang %63s until %255s", h.function, h.file) == 2 ||
+		if (!strcmp(word, "hang") && s->nhangs < HANGS && (sscanf(line, "hang %63s until %255[^\n]", h.function, h.file) == 2 ||
 				sscanf(line, "hang %63s %ld", h.function, &h.millis) == 2))
 			s->hangs[s->nhangs++] = h;
 		if (!strcmp(word, "clock")) sscanf(line, "clock %ld", &tick);
