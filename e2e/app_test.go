@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"image"
 	"image/color"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,6 +32,7 @@ const patience = 60 * time.Second
 type galago struct {
 	t       *testing.T
 	screen  *desktop.Desktop
+	wine    *wine // where the program for Windows runs; nil for that of this system
 	cmd     *exec.Cmd
 	window  desktop.Window
 	stderr  bytes.Buffer // complete once ended is closed
@@ -114,7 +116,7 @@ func start(t *testing.T, o options) *galago {
 			t.Fatal(err)
 		}
 	}
-	g := launch(t, screen, home, append(env, o.env...))
+	g := launch(t, screen, nil, home, append(env, o.env...))
 	g.until("a window opens", g.opened)
 	if !o.loading {
 		g.loaded()
@@ -123,25 +125,38 @@ func start(t *testing.T, o options) *galago {
 }
 
 // launch starts the program on a screen, with its files below home.
-func launch(t *testing.T, screen *desktop.Desktop, home string, env []string, args ...string) *galago {
+func launch(t *testing.T, screen *desktop.Desktop, under *wine, home string, env []string, args ...string) *galago {
 	t.Helper()
-	g := &galago{t: t, screen: screen, home: home, env: env, ended: make(chan struct{})}
+	g := &galago{t: t, screen: screen, wine: under, home: home, env: env, ended: make(chan struct{})}
 	f, err := os.CreateTemp(home, "state-*.jsonl")
 	if err != nil {
 		t.Fatal(err)
 	}
 	f.Close()
 	g.state = f.Name()
-	g.cmd = exec.Command(filepath.Join(binaries, "galago"), args...)
+	state := g.state
+	if under != nil {
+		g.cmd = under.command("galago.exe", args...)
+		state = under.path(state)
+	} else {
+		g.cmd = exec.Command(filepath.Join(binaries, "galago"), args...)
+	}
 	g.cmd.Dir = home
-	g.cmd.Stderr = &g.stderr
+	stderr, err := os.CreateTemp(home, "stderr-") // a file, since Wine's own programs keep it open
+	if err != nil {
+		t.Fatal(err)
+	}
+	g.cmd.Stderr = stderr
 	g.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	g.cmd.Env = append(slices.Clip(env), "GALAGO_TEST_STATE="+g.state)
+	g.cmd.Env = append(slices.Clip(env), "GALAGO_TEST_STATE="+state)
 	if err := g.cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	go func() {
 		g.cmd.Wait()
+		stderr.Seek(0, io.SeekStart)
+		g.stderr.ReadFrom(stderr)
+		stderr.Close()
 		close(g.ended)
 	}()
 	t.Cleanup(g.stop)
@@ -151,7 +166,7 @@ func launch(t *testing.T, screen *desktop.Desktop, home string, env []string, ar
 // again starts the program once more, on the same screen and with the same files. The first may still run.
 func (g *galago) again(args ...string) *galago {
 	g.t.Helper()
-	return launch(g.t, g.screen, g.home, g.env, args...)
+	return launch(g.t, g.screen, g.wine, g.home, g.env, args...)
 }
 
 // opened reports whether the program shows a window.
@@ -399,7 +414,11 @@ func (g *galago) worker() int {
 	g.t.Helper()
 	var found []int
 	g.until("there is one engine", func() bool {
-		found = children(g.cmd.Process.Pid)
+		if g.wine != nil {
+			found = g.wine.engines()
+		} else {
+			found = children(g.cmd.Process.Pid)
+		}
 		return len(found) == 1
 	})
 	return found[0]

@@ -13,6 +13,7 @@ import (
 	"unicode"
 
 	"galago/e2e/desktop"
+	"galago/e2e/slowengine"
 )
 
 // says reports whether an answer has one of the words, whatever the case.
@@ -42,7 +43,7 @@ func (g *galago) wantAnswer(turn uint64, words ...string) event {
 // wantSlow waits for the slow engine's answer to a question that it does not know.
 func (g *galago) wantSlow(turn uint64) {
 	g.t.Helper()
-	if e := g.answered(turn); e.Answer != answerOf(e.Question) {
+	if e := g.answered(turn); e.Answer != slowengine.AnswerOf(e.Question) {
 		g.t.Errorf("%q was answered %q", e.Question, e.Answer)
 	}
 }
@@ -83,7 +84,7 @@ func TestSeveralPicturesDroppedAtOnceAreToldApart(t *testing.T) {
 
 func TestTwoQuestionsQueuedAreBothAnswered(t *testing.T) {
 	g := start(t, options{slow: true})
-	long := g.ask(askCount)
+	long := g.ask(slowengine.AskCount)
 	g.turn(long, "streaming")
 	second, third := g.ask("second"), g.ask("third")
 	g.wait("two questions wait", 0, func(e event) bool { return e.Event == "queue" && e.Waiting == 2 })
@@ -105,9 +106,9 @@ func TestCancelInEveryPhaseThenTheNextQuestionWorks(t *testing.T) {
 		phase, state string // when it is cancelled
 		answer       string // what must be kept of it
 	}{
-		{askEncode, "picture", "working", ""},
-		{askPrompt, "question", "working", ""},
-		{askCount, "", "streaming", "1 "},
+		{slowengine.AskEncode, "picture", "working", ""},
+		{slowengine.AskPrompt, "question", "working", ""},
+		{slowengine.AskCount, "", "streaming", "1 "},
 	} {
 		g.attach(picture)
 		turn := g.ask(c.question)
@@ -149,7 +150,7 @@ func TestCancelAnEngineThatHangs(t *testing.T) {
 
 func TestEngineKilledWhileAnswering(t *testing.T) {
 	g := start(t, options{slow: true})
-	turn := g.ask(askCount)
+	turn := g.ask(slowengine.AskCount)
 	g.wait("some words of the answer", 0, func(e event) bool {
 		return e.Event == "turn" && e.ID == turn && e.State == "streaming" && says(e.Answer, "3")
 	})
@@ -190,7 +191,7 @@ func TestNoEngineSurvivesTheWindow(t *testing.T) {
 			g := start(t, options{slow: c.slow})
 			engine := g.worker()
 			if c.slow {
-				g.turn(g.ask(askHang), "streaming")
+				g.turn(g.ask(slowengine.AskHang), "streaming")
 			}
 			g.do(c.end(g))
 			g.do(desktop.Until(patience, "the window is gone", func() bool { return !alive(g.cmd.Process.Pid) }))
@@ -335,10 +336,10 @@ func TestFiveQuestionsSentAtOnceAreAllAnswered(t *testing.T) {
 func TestMemoryThatRunsOutIsToldAndSurvived(t *testing.T) {
 	g := start(t, options{slow: true})
 	g.attach(save(t, "circle.png", circle(red)))
-	turn := g.ask(askMuch)
+	turn := g.ask(slowengine.AskMuch)
 	waiting := g.ask("what waits")
 	e := g.answered(turn)
-	if e.Answer != answerOf(askMuch) || len(e.Notices) == 0 || !says(e.Notices[0], "q8_0") {
+	if e.Answer != slowengine.AnswerOf(slowengine.AskMuch) || len(e.Notices) == 0 || !says(e.Notices[0], "q8_0") {
 		t.Errorf("answered %q with the notices %q", e.Answer, e.Notices)
 	}
 	g.wantSlow(waiting)
@@ -406,7 +407,7 @@ func TestLooks(t *testing.T) {
 			g.attach(save(t, "circle.png", circle(red)))
 			g.answered(g.ask("What is this?"))
 			g.attach(save(t, "square.png", square(blue)))
-			g.turn(g.ask(askCount), "streaming")
+			g.turn(g.ask(slowengine.AskCount), "streaming")
 			g.ask("a question that waits")
 			g.shot("looks-" + c.name)
 		})

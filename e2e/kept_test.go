@@ -12,13 +12,14 @@ import (
 	"testing"
 
 	"galago/e2e/desktop"
+	"galago/e2e/slowengine"
 )
 
 // A window that is killed in the middle of an answer loses at most the last second of it.
 func TestAnswerOfAKilledWindowIsThereAgain(t *testing.T) {
 	g := start(t, options{slow: true})
 	g.attach(save(t, "circle.png", circle(red)))
-	turn := g.ask(askCount)
+	turn := g.ask(slowengine.AskCount)
 	g.wait("more than a second of the answer", 0, func(e event) bool {
 		return e.Event == "turn" && e.ID == turn && says(e.Answer, " 15 ")
 	})
@@ -30,7 +31,7 @@ func TestAnswerOfAKilledWindowIsThereAgain(t *testing.T) {
 	g.until("a window opens", g.opened)
 	shown := g.wait("the conversation is open again", 0, func(e event) bool { return e.Event == "turns" && len(e.Items) == 1 })
 	half := shown.Items[0]
-	if half.Name != askCount || half.Info != "interrupted" || !strings.HasPrefix(half.Answer, "1 2 3 ") || !says(half.Answer, " 4 ") {
+	if half.Name != slowengine.AskCount || half.Info != "interrupted" || !strings.HasPrefix(half.Answer, "1 2 3 ") || !says(half.Answer, " 4 ") {
 		t.Errorf("the interrupted turn: %+v", half)
 	}
 	g.wait("the person is told", 0, func(e event) bool { return e.Event == "notify" && says(e.Text, "interrupted") })
@@ -226,7 +227,7 @@ func TestSearchFindsAnEarlierConversation(t *testing.T) {
 	from := g.now()
 	g.do(g.screen.Key(desktop.Return))
 	g.wait("it is open", from, func(e event) bool {
-		return e.Event == "turns" && len(e.Items) == 1 && e.Items[0].Answer == answerOf("Where is the blue mug?")
+		return e.Event == "turns" && len(e.Items) == 1 && e.Items[0].Answer == slowengine.AnswerOf("Where is the blue mug?")
 	})
 	g.shot("found")
 }

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"galago/e2e/desktop"
+	"galago/e2e/slowengine"
 )
 
 // What the tests need; prepared by TestMain.
@@ -19,9 +20,12 @@ var (
 	fakeNVML string // folder with the scripted libnvidia-ml.so.1
 )
 
+// slowEngineEnv makes this test binary the slow engine.
+const slowEngineEnv = "GALAGO_E2E_SLOW_ENGINE"
+
 func TestMain(m *testing.M) {
 	if os.Getenv(slowEngineEnv) != "" {
-		os.Exit(slowEngine())
+		os.Exit(slowengine.Run())
 	}
 	os.Exit(run(m))
 }

@@ -1,6 +1,6 @@
-//go:build linux
-
-package e2e
+// Package slowengine is an engine for tests: it takes as long as a test wants, in the phase that it wants, which the
+// built-in model is too fast for. It runs the worker's real loop.
+package slowengine
 
 import (
 	"context"
@@ -13,44 +13,42 @@ import (
 	"galago/inference/worker"
 )
 
-// slowEngineEnv makes this test binary the engine: one that takes as long as a test wants, in the phase that it wants,
-// which the built-in model is too fast for. It runs the worker's real loop.
-const slowEngineEnv = "GALAGO_E2E_SLOW_ENGINE"
-
-// Questions that the slow engine knows. It answers every other one at once with answerOf.
+// Questions that it knows. It answers every other one at once with AnswerOf.
 const (
-	askEncode = "look forever" // never gets past the picture
-	askPrompt = "read forever" // never gets past the prompt
-	askCount  = "count forever"
-	askHang   = "hang" // begins to answer, then does not even look at Cancel
-	askMuch   = "much" // runs out of memory until the KV cache is in q8_0
+	AskEncode = "look forever" // never gets past the picture
+	AskPrompt = "read forever" // never gets past the prompt
+	AskCount  = "count forever"
+	AskHang   = "hang" // begins to answer, then does not even look at Cancel
+	AskMuch   = "much" // runs out of memory until the KV cache is in q8_0
 )
 
-func answerOf(question string) string { return "Answered **" + question + "**." }
+// AnswerOf is the answer to a question that it does not know.
+func AnswerOf(question string) string { return "Answered **" + question + "**." }
 
-func slowEngine() int {
-	if err := worker.Loop(os.Stdin, protocol.NewWriter(os.Stdout), &slowBackend{}); err != nil {
+// Run is the engine's program. It returns the exit status.
+func Run() int {
+	if err := worker.Loop(os.Stdin, protocol.NewWriter(os.Stdout), &backend{}); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return 0
 }
 
-type slowBackend struct {
+type backend struct {
 	steps atomic.Uint64
 	kv    string // KVType of the load
 }
 
-func (b *slowBackend) Hello() protocol.Hello {
+func (b *backend) Hello() protocol.Hello {
 	return protocol.Hello{
 		Version: protocol.Version, Engine: "slow", Llama: "none", System: "none",
 		Devices: []protocol.Device{{Name: "CPU", Description: "CPU", Type: "CPU", Backend: "CPU"}},
 	}
 }
 
-func (b *slowBackend) Steps() uint64 { return b.steps.Add(1) }
+func (b *backend) Steps() uint64 { return b.steps.Add(1) }
 
-func (b *slowBackend) Load(_ context.Context, l protocol.Load, _ func(protocol.Progress)) (protocol.Loaded, error) {
+func (b *backend) Load(_ context.Context, l protocol.Load, _ func(protocol.Progress)) (protocol.Loaded, error) {
 	b.kv = l.KVType
 	return protocol.Loaded{
 		Name: "Slow", Description: "qwen3vl 8M Q8_0", Context: 4096, ContextTrain: 4096, Device: "CPU",
@@ -58,7 +56,7 @@ func (b *slowBackend) Load(_ context.Context, l protocol.Load, _ func(protocol.P
 	}, nil
 }
 
-func (b *slowBackend) Ask(ctx context.Context, ask protocol.Ask, _ []byte, out worker.Sink) (protocol.Done, error) {
+func (b *backend) Ask(ctx context.Context, ask protocol.Ask, _ []byte, out worker.Sink) (protocol.Done, error) {
 	question := ask.Messages[len(ask.Messages)-1].Text
 	// each calls step ten times a second until the request is cancelled.
 	each := func(step func(n int)) (protocol.Done, error) {
@@ -79,35 +77,35 @@ func (b *slowBackend) Ask(ctx context.Context, ask protocol.Ask, _ []byte, out w
 		}
 	}
 	switch question {
-	case askEncode:
+	case AskEncode:
 		return each(progress(protocol.PhaseEncode, 1))
-	case askPrompt:
+	case AskPrompt:
 		return each(progress(protocol.PhasePrompt, 100))
-	case askCount:
+	case AskCount:
 		return each(func(n int) { out.Delta(protocol.Delta{ID: ask.ID, Text: fmt.Sprintf("%d ", n)}) })
-	case askHang:
+	case AskHang:
 		out.Delta(protocol.Delta{ID: ask.ID, Text: "1 2 3 "})
 		select {}
-	case askMuch:
+	case AskMuch:
 		if b.kv != "q8_0" {
 			out.Delta(protocol.Delta{ID: ask.ID, Text: "void"})
 			return protocol.Done{}, &worker.Failure{Code: protocol.CodeOutOfMemory, Op: "encode the picture", Stage: protocol.StageEncode}
 		}
 	}
-	out.Delta(protocol.Delta{ID: ask.ID, Text: answerOf(question)})
+	out.Delta(protocol.Delta{ID: ask.ID, Text: AnswerOf(question)})
 	return protocol.Done{ID: ask.ID, Stop: protocol.StopEnd, Stats: protocol.Stats{PromptTokens: 10, AnswerTokens: 3, ContextTotal: 4096}}, nil
 }
 
-func (b *slowBackend) Plan(context.Context, protocol.Load) (protocol.Planned, error) {
+func (b *backend) Plan(context.Context, protocol.Load) (protocol.Planned, error) {
 	return protocol.Planned{}, nil
 }
 
-func (b *slowBackend) Count(_ context.Context, ask protocol.Ask) (protocol.Counted, error) {
+func (b *backend) Count(_ context.Context, ask protocol.Ask) (protocol.Counted, error) {
 	return protocol.Counted{ID: ask.ID, PromptTokens: 10, ImageTokens: make([]int, len(ask.Images))}, nil
 }
 
-func (b *slowBackend) Clear(protocol.What) (protocol.Cleared, error) {
+func (b *backend) Clear(protocol.What) (protocol.Cleared, error) {
 	return protocol.Cleared{Before: 3 << 20, After: 2 << 20, Device: "resident memory"}, nil
 }
 
-func (b *slowBackend) Close() {}
+func (b *backend) Close() {}
