@@ -13,9 +13,9 @@ const errorModuleNotFound syscall.Errno = 126 // ERROR_MOD_NOT_FOUND: the librar
 // openShared loads a library from its whole path, for good. Windows does not say which library was not found, so those
 // that an engine needs are looked for.
 func openShared(path string) (uintptr, error) {
-	handle, err := syscall.LoadLibrary(path)
+	handle, err := loadWhole(path)
 	if err == nil {
-		return uintptr(handle), nil
+		return handle, nil
 	}
 	e := &cudaError{problem: protocol.CUDABroken, detail: filepath.Base(path) + ": " + err.Error()}
 	if !errors.Is(err, errorModuleNotFound) {

@@ -85,6 +85,9 @@ func open(dir string, words func(string)) (*library, error) {
 			return nil, missing(fmt.Errorf("%s is missing: %w", filepath.Base(loader.GetLibraryFilename(dir, name)), err))
 		}
 	}
+	if err := searchIn(dir); err != nil {
+		return nil, missing(err)
+	}
 	if err := llama.Load(dir); err != nil {
 		return nil, missing(err)
 	}
@@ -134,13 +137,16 @@ func bind(dir string, words func(string)) (*library, error) {
 		lastWords.add(goString(text))
 		return 0
 	})
-	callbacks.decodeAbort = purego.NewCallback(func(_ uintptr) bool {
+	// On Windows a callback's result must be as wide as a register.
+	callbacks.decodeAbort = purego.NewCallback(func(_ uintptr) uintptr {
 		steps.Add(1)
-		return shouldStop()
+		return truth(shouldStop())
 	})
-	callbacks.modelLoad = purego.NewCallback(loadProgress)
-	callbacks.mmprojLoad = purego.NewCallback(loadProgress)
-	callbacks.encode = purego.NewCallback(encodeProgress)
+	callbacks.modelLoad = progressCallback(loadProgress)
+	callbacks.mmprojLoad = progressCallback(loadProgress)
+	callbacks.encode = purego.NewCallback(func(node *tensor, ask bool, _ uintptr) uintptr {
+		return truth(encodeProgress(node, ask))
+	})
 
 	base, err := loader.LoadLibrary(dir, "ggml-base")
 	if err != nil {
@@ -179,8 +185,16 @@ func bind(dir string, words func(string)) (*library, error) {
 	return lib, err
 }
 
+// truth is C's bool.
+func truth(b bool) uintptr {
+	if b {
+		return 1
+	}
+	return 0
+}
+
 // loadProgress is llama.cpp's progress callback of models and projectors: false ends the load.
-func loadProgress(progress float32, _ uintptr) bool {
+func loadProgress(progress float32) bool {
 	steps.Add(1)
 	if onLoad != nil {
 		onLoad(progress)
@@ -205,7 +219,7 @@ var (
 
 // encodeProgress is asked before each node whether it wants to see it (ask), and shown those that it wanted.
 // False, when shown, ends the graph.
-func encodeProgress(node *tensor, ask bool, _ uintptr) bool {
+func encodeProgress(node *tensor, ask bool) bool {
 	if ask {
 		note(node)
 		encodeNodes++

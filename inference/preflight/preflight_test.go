@@ -2,36 +2,9 @@ package preflight
 
 import (
 	"encoding/json"
-	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 )
-
-// A package that the binding does not need may be initialised after it, and this one then too.
-func TestImportsNothingThatTheBindingDoesNotImport(t *testing.T) {
-	if got := deps(t, ".", "-f", `{{join .Imports " "}}`); !slices.Equal(got, []string{"os"}) {
-		t.Errorf("it imports %q", got)
-	}
-	binding := deps(t, "github.com/jupiterrider/ffi", "-deps")
-	if len(binding) < 10 {
-		t.Fatalf("the binding needs only %q", binding)
-	}
-	for _, p := range deps(t, ".", "-deps") {
-		if !slices.Contains(binding, p) && p != "galago/inference/preflight" {
-			t.Errorf("it needs %s, and the binding does not", p)
-		}
-	}
-}
-
-func deps(t *testing.T, of string, flags ...string) []string {
-	t.Helper()
-	out, err := exec.Command("go", append(append([]string{"list"}, flags...), of)...).Output()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return strings.Fields(string(out))
-}
 
 func TestReports(t *testing.T) {
 	var r struct{ Text, Summary string }
