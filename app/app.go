@@ -20,6 +20,7 @@ import (
 	"galago/assets"
 	"galago/inference"
 	"galago/inference/engines"
+	"galago/inference/portable"
 	"galago/inference/vision"
 	"galago/ui"
 	"galago/vram"
@@ -39,6 +40,10 @@ const (
 // Run opens the window and returns when it is closed and the engine is gone. Files are attached to the first question.
 // Where the conversations are open in another window already, that gets the files.
 func Run(version string, files []string) {
+	if err := portable.Enter(); err != nil {
+		refusePortable(err)
+		return
+	}
 	p := newProgram(version, absolute(files))
 	defer p.rescue()
 	p.build()
@@ -95,10 +100,17 @@ func newProgram(version string, files []string) *program {
 	return p
 }
 
+// newFyne is the toolkit's application. Without an ID Fyne keeps no preferences, in a folder of its own, that Galago has no
+// use for.
+func newFyne() fyne.App {
+	a := fyneapp.NewWithID("")
+	a.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
+	return a
+}
+
 // build makes everything, and shows nothing yet: the conversations are opened meanwhile.
 func (p *program) build() {
-	p.app = fyneapp.NewWithID(ID)
-	p.app.SetIcon(fyne.NewStaticResource("icon.png", assets.Icon))
+	p.app = newFyne()
 	p.service = inference.New(engines.Use(inference.Options{
 		Log: p.log, Device: inference.CardMemory, CalibrationFile: filepath.Join(p.state, "calibration.json"),
 	}))
@@ -106,7 +118,7 @@ func (p *program) build() {
 		Do:           p.gate.pass,
 		Client:       p.service,
 		Copy:         func(s string) { p.app.Clipboard().SetContent(s) },
-		Browse:       func(u *url.URL) error { return p.app.OpenURL(u) },
+		Browse:       browse,
 		SettingsPath: p.settings,
 		OpenStore:    func() (*store.Store, error) { return p.opening.take() },
 		DataFolder:   filepath.Dir(p.kept),

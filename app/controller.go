@@ -204,7 +204,9 @@ func sentence(err error) string {
 		return s
 	}
 	first, size := utf8.DecodeRuneInString(s)
-	s = string(unicode.ToUpper(first)) + s[size:]
+	if word, _, _ := strings.Cut(s, " "); !strings.Contains(strings.TrimRight(word, ".,:"), ".") { // a host's or a file's name is as it is
+		s = string(unicode.ToUpper(first)) + s[size:]
+	}
 	switch last, _ := utf8.DecodeLastRuneInString(s); {
 	case strings.ContainsRune(".。！？!?", last):
 		return s

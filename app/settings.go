@@ -18,6 +18,7 @@ import (
 	"galago/assets/words"
 	"galago/inference"
 	"galago/inference/disk"
+	"galago/inference/portable"
 )
 
 // Settings are what a person chose. They live in one JSON file; settingFields says what is in it.
@@ -114,8 +115,8 @@ var settingFields = []settingField{
 	numberField("max_tokens", inference.Ranges.MaxTokens, func(s *Settings) *int { return &s.MaxTokens }),
 	numberField("seed", seedRange, func(s *Settings) *uint32 { return &s.Seed }),
 	presetsField(),
-	textField("model", math.MaxInt, func(s *Settings) *string { return &s.Model }),
-	textField("mmproj", math.MaxInt, func(s *Settings) *string { return &s.MMProj }),
+	pathField("model", func(s *Settings) *string { return &s.Model }),
+	pathField("mmproj", func(s *Settings) *string { return &s.MMProj }),
 	textField("gpu", math.MaxInt, func(s *Settings) *string { return &s.GPU }),
 	numberField("context", contextRange, func(s *Settings) *int { return &s.Context }, 0),
 	choiceField("kv_type", func(s *Settings) *string { return &s.KVType }, "", "f16", "q8_0"),
@@ -145,6 +146,19 @@ func plainField[T any](key string, at func(*Settings) *T) settingField {
 		show:  func(s Settings) string { return shortJSON(*at(&s)) },
 		value: func(s Settings) any { return *at(&s) },
 	}
+}
+
+// pathField is a file that moves along with a portable Galago.
+func pathField(key string, at func(*Settings) *string) settingField {
+	f := textField(key, math.MaxInt, at)
+	read := f.read
+	f.read = func(s *Settings, value json.RawMessage) error {
+		err := read(s, value)
+		*at(s) = portable.Find(*at(s))
+		return err
+	}
+	f.value = func(s Settings) any { return portable.Keep(*at(&s)) }
+	return f
 }
 
 // checked is f with a further look at what was read. An error leaves the Settings as before.

@@ -15,6 +15,7 @@ import (
 	"galago/assets"
 	"galago/inference/gguf"
 	"galago/inference/plan"
+	"galago/inference/portable"
 	"galago/vram"
 )
 
@@ -129,6 +130,7 @@ func readSettings(path string) (c chosen, there bool, err error) {
 	if err == nil {
 		err = json.Unmarshal(data, &c)
 	}
+	c.Model, c.MMProj = portable.Find(c.Model), portable.Find(c.MMProj)
 	return c, true, err
 }
 

@@ -16,6 +16,7 @@ import (
 	_ "galago/inference/preflight" // first of all: see its package comment
 
 	"galago/inference"
+	"galago/inference/portable"
 	"galago/inference/protocol"
 )
 
@@ -49,6 +50,11 @@ const usage = `Galago's engine: ask a vision-language model about pictures, on t
 `
 
 func main() {
+	if err := portable.Enter(); err != nil {
+		fmt.Fprintf(os.Stderr, "galago-engine: %v.\nIts data belong there because a file named “portable” lies beside the program. "+
+			"Copy Galago's folder to a place that you may write to, or remove that file to use your own folders.\n", err)
+		os.Exit(exitFailed)
+	}
 	os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr))
 }
 

@@ -6,9 +6,11 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 
 	"galago/inference/disk"
+	"galago/inference/portable"
 )
 
 // recordName is the file in Options.Folder where unfinished jobs are.
@@ -21,6 +23,29 @@ type records struct {
 }
 
 const recordVersion = 1
+
+// with is a record of its own with what f makes of each path.
+func (r record) with(f func(string) string) record {
+	r.Files = slices.Clone(r.Files)
+	for i := range r.Files {
+		r.Files[i].Path = f(r.Files[i].Path)
+	}
+	for _, list := range []*[]string{&r.HubOnly, &r.Unverified, &r.SetAside} {
+		*list = slices.Clone(*list)
+		for i := range *list {
+			(*list)[i] = f((*list)[i])
+		}
+	}
+	whole := r.Whole
+	r.Whole = nil
+	for path, s := range whole {
+		if r.Whole == nil {
+			r.Whole = map[string]stamp{}
+		}
+		r.Whole[f(path)] = s
+	}
+	return r
+}
 
 // load begins with the jobs of an earlier program. A file that cannot be read is kept under another name.
 func (m *Manager) load() {
@@ -43,6 +68,7 @@ func (m *Manager) load() {
 	}
 	var jobs []*job
 	for _, r := range all.Jobs {
+		r = r.with(portable.Find)
 		if r.check() != nil || m.find(r.ID) != nil {
 			continue
 		}
@@ -105,7 +131,7 @@ func (m *Manager) save() {
 	all := records{Version: recordVersion, Jobs: []record{}}
 	for _, j := range m.jobs {
 		if j.phase != Done {
-			all.Jobs = append(all.Jobs, j.record)
+			all.Jobs = append(all.Jobs, j.record.with(portable.Keep))
 		}
 	}
 	data, err := json.MarshalIndent(all, "", "\t")

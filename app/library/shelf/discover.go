@@ -14,6 +14,7 @@ import (
 	"strings"
 
 	"galago/inference/gguf"
+	"galago/inference/portable"
 )
 
 // Limits of one Discover, far above what people have.
@@ -30,7 +31,7 @@ const (
 // It ends with ctx at once, also when a disk does not answer, and returns what was found until then. It never follows
 // more than it can: neither links in circles nor huge folders hold it up.
 func Discover(ctx context.Context) []Entry {
-	return discover(ctx, surroundings{env: os.Getenv, windows: runtime.GOOS == "windows", system: true})
+	return discover(ctx, surroundings{env: portable.Getenv, windows: runtime.GOOS == "windows", system: true})
 }
 
 // Scan lists the models in a folder and below, as Discover does, such as those in Galago's own folder after its list was lost.

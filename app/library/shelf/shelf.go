@@ -19,6 +19,7 @@ import (
 
 	"galago/assets/words"
 	"galago/inference/disk"
+	"galago/inference/portable"
 )
 
 // Source is where a model comes from.
@@ -134,7 +135,9 @@ func parse(data []byte) (list []Entry, refused []string, damaged bool) {
 	}
 	for _, raw := range file.Models {
 		var e Entry
-		if json.Unmarshal(raw, &e) != nil || !filepath.IsAbs(e.Model) || e.MMProj != "" && !filepath.IsAbs(e.MMProj) || len(list) == maxNames {
+		bad := json.Unmarshal(raw, &e) != nil
+		e.Model, e.MMProj = portable.Find(e.Model), portable.Find(e.MMProj)
+		if bad || !filepath.IsAbs(e.Model) || e.MMProj != "" && !filepath.IsAbs(e.MMProj) || len(list) == maxNames {
 			damaged = true
 			continue
 		}
@@ -143,7 +146,15 @@ func parse(data []byte) (list []Entry, refused []string, damaged bool) {
 			list = append(list, e)
 		}
 	}
-	return list, file.Refused, damaged
+	return list, each(file.Refused, portable.Find), damaged
+}
+
+// each is what f makes of each path.
+func each(paths []string, f func(string) string) (made []string) {
+	for _, path := range paths {
+		made = append(made, f(path))
+	}
+	return made
 }
 
 // setAside moves a damaged list out of the way.
@@ -311,8 +322,9 @@ func (s *Shelf) takeRemoved(model string) (taken, bool) {
 // write makes a list the one that counts, once it is on the disk.
 func (s *Shelf) write(list []Entry, refused []string) error {
 	refused = refused[max(0, len(refused)-maxNames):]
-	file := kept{Version: version, Models: []json.RawMessage{}, Refused: refused}
+	file := kept{Version: version, Models: []json.RawMessage{}, Refused: each(refused, portable.Keep)}
 	for _, e := range list[:min(len(list), maxNames)] {
+		e.Model, e.MMProj = portable.Keep(e.Model), portable.Keep(e.MMProj)
 		raw, err := json.Marshal(e)
 		if err != nil {
 			return err
