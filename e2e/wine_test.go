@@ -254,8 +254,8 @@ func (w *wine) settle() error {
 	return os.WriteFile(file, []byte(`{"temperature": 0, "welcomed": true}`), 0o600)
 }
 
-// startWindows opens the window of the program for Windows, like start.
-func startWindows(t *testing.T, o options, args ...string) *galago {
+// startWindows opens the window of the program for Windows, like start. What it is opened with is made when drive C: is there.
+func startWindows(t *testing.T, o options, with func(w *wine) (args []string)) *galago {
 	t.Helper()
 	screen, err := desktop.Start(1280, 860)
 	if err != nil {
@@ -275,6 +275,10 @@ func startWindows(t *testing.T, o options, args ...string) *galago {
 		if err := o.prepare(w.prefix); err != nil {
 			t.Fatal(err)
 		}
+	}
+	var args []string
+	if with != nil {
+		args = with(w)
 	}
 	g := launch(t, screen, w, w.home, env, args...)
 	g.until("a window opens", g.opened)
