@@ -332,7 +332,7 @@ func full(parts []ui.Segment) []ui.Segment {
 func (d gaugeData) gauge() ui.Gauge {
 	u := d.use()
 	g := ui.Gauge{
-		Name: u.name, Total: u.total, Used: u.used, Segments: u.parts, Tooltip: d.tooltip(u), Alarm: d.status.Spill,
+		Name: u.name, Total: u.total, Used: u.used, Segments: u.parts, Tooltip: d.tooltip(u), Alarm: cmp.Or(d.status.Spill, d.spill()),
 	}
 	switch {
 	case d.reading.Stale != "":
@@ -346,6 +346,25 @@ func (d gaugeData) gauge() ui.Gauge {
 		g.Segments = append(g.Segments, ui.Segment{Kind: ui.SegmentPending, Label: words.T("this question"), Bytes: pending})
 	}
 	return g
+}
+
+// spillFrom is how much more than its own buffers for transfers the engine must have in the system's memory before that is
+// called a spill: a driver keeps small buffers of its own there that the engine does not know of.
+const spillFrom = 256 << 20
+
+// spill is a sentence when Windows tells that its driver moved part of what the engine has on the card into system memory.
+func (d gaugeData) spill() string {
+	own := uint64(0)
+	for _, m := range d.status.Memory {
+		if strings.HasSuffix(m.Device, "_Host") { // pinned, so that the card reaches it
+			own += m.Bytes
+		}
+	}
+	if d.reading.Shared < own+spillFrom {
+		return ""
+	}
+	return words.T("GPU memory spills into system memory (%s), so answers are slow. "+
+		"Close programs that use the card, or choose lighter settings.", bytesText(wholeMiB(d.reading.Shared-own)))
 }
 
 func (d gaugeData) tooltip(u use) string {

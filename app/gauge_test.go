@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"reflect"
 	"strings"
 	"testing"
@@ -236,6 +237,27 @@ func TestGauge(t *testing.T) {
 	}
 	if g := (gaugeData{reading: cards(card(1)), status: spill}).gauge(); g.Alarm != "It spills." {
 		t.Errorf("alarm %q", g.Alarm)
+	}
+}
+
+func TestWindowsTellsOfASpill(t *testing.T) {
+	d := gaugeData{reading: cards(card(3650)), status: all(), window: thisWindow}
+	d.status.Memory = append(d.status.Memory[:len(d.status.Memory):len(d.status.Memory)], protocol.Memory{Device: "CUDA_Host", Part: protocol.PartCompute, Bytes: 300 * mib})
+	d.reading.Shared = 500 * mib
+	if a := d.gauge().Alarm; a != "" {
+		t.Errorf("buffers for transfers are no spill: %q", a)
+	}
+	d.reading.Shared = 1324 * mib
+	if a := d.gauge().Alarm; !strings.HasPrefix(a, "GPU memory spills into system memory ("+bytesText(1024*mib)+")") {
+		t.Errorf("alarm %q", a)
+	}
+	rows := fmt.Sprint(d.cardRows(d.use()))
+	if !strings.Contains(rows, mibText(1324*mib)) {
+		t.Errorf("not in the panel: %s", rows)
+	}
+	d.status.Spill = "It spills."
+	if a := d.gauge().Alarm; a != "It spills." {
+		t.Errorf("what the service found out comes first: %q", a)
 	}
 }
 

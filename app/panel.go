@@ -214,6 +214,9 @@ func (d gaugeData) cardRows(u use) []ui.PanelRow {
 			}
 			add(words.T("Engine in system memory"), mibText(d.reading.Resident), hint)
 		}
+		if d.reading.Shared > 0 {
+			add(words.T("Shared with the card"), mibText(d.reading.Shared), words.T("system memory that the card uses for the engine"))
+		}
 	}
 	if d.reading.Driver != "" {
 		add(words.T("Driver"), d.reading.Driver, "")

@@ -371,3 +371,94 @@ func TestResidentOfAProcessThatEnded(t *testing.T) {
 func observe(ctx context.Context, src Source, pid func() int, every time.Duration, on func(Reading)) <-chan struct{} {
 	return Monitor{Source: src, PID: pid, Every: func() time.Duration { return every }, Tell: on}.Start(ctx)
 }
+
+// scriptedShare tells 7 bytes more with each look.
+type scriptedShare struct {
+	bytes  uint64
+	failed error         // of a look
+	hold   chan struct{} // nil: looks take no time
+	closed chan struct{}
+}
+
+func (s *scriptedShare) read(pid int) (uint64, error) {
+	if s.hold != nil {
+		<-s.hold
+	}
+	s.bytes += 7
+	return uint64(pid)*1000 + s.bytes, s.failed
+}
+
+func (s *scriptedShare) close() { close(s.closed) }
+
+func TestShareOfSystemMemory(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		src, told, share := &stuck{}, &heard{}, &scriptedShare{closed: make(chan struct{})}
+		var pid atomic.Int64
+		ctx, cancel := context.WithCancel(t.Context())
+		done := Monitor{
+			Source: src, PID: func() int { return int(pid.Load()) }, Tell: told.put,
+			shared: func() (sharedReader, error) { return share, nil },
+		}.Start(ctx)
+		expect := func(want ...uint64) {
+			t.Helper()
+			var got []uint64
+			for _, r := range told.take() {
+				if len(got) == 0 || got[len(got)-1] != r.Shared {
+					got = append(got, r.Shared)
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("told %v, want %v", got, want)
+			}
+		}
+		time.Sleep(time.Minute)
+		expect(0) // there is no process
+		pid.Store(1 << 30)
+		time.Sleep(5 * sharedEvery / 2)
+		expect(1<<30*1000+7, 1<<30*1000+14, 1<<30*1000+21)
+		pid.Store(2 << 30)
+		time.Sleep(sharedEvery) // at once nothing, since the figures are of another
+		expect(0, 2<<30*1000+28)
+		cancel()
+		<-done
+		<-share.closed
+	})
+}
+
+func TestShareThatCannotBeRead(t *testing.T) {
+	for name, open := range map[string]func() (sharedReader, error){
+		"no counters": func() (sharedReader, error) { return nil, errors.ErrUnsupported },
+		"broken": func() (sharedReader, error) {
+			return &scriptedShare{failed: errors.ErrUnsupported, closed: make(chan struct{})}, nil
+		},
+		"hangs": func() (sharedReader, error) {
+			return &scriptedShare{hold: make(chan struct{}), closed: make(chan struct{})}, nil
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				told := &heard{}
+				var share sharedReader
+				ctx, cancel := context.WithCancel(t.Context())
+				done := Monitor{
+					Source: &stuck{}, PID: func() int { return 1 << 30 }, Tell: told.put,
+					shared: func() (_ sharedReader, err error) {
+						share, err = open()
+						return share, err
+					},
+				}.Start(ctx)
+				time.Sleep(time.Minute)
+				cancel()
+				<-done
+				for _, r := range told.take() {
+					if r.Shared != 0 || r.Missing != "" {
+						t.Errorf("told %+v", r)
+					}
+				}
+				if s, ok := share.(*scriptedShare); ok && s.hold != nil {
+					close(s.hold)
+				}
+			})
+		})
+	}
+}
