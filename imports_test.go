@@ -74,9 +74,10 @@ var mayImport = map[string][]string{
 	"galago/e2e/xdnd":               {"github.com/jezek/xgb/..."},
 	"galago/scripts/gpucheck":       {"galago/inference/...", "galago/vram"},
 	"galago/scripts/gallery":        {"galago/e2e/desktop", "github.com/jezek/xgb/..."},
+	"galago/scripts/footprint":      {"galago/e2e/...", "galago/vram", "github.com/jezek/xgb/...", "golang.org/x/sys/..."},
 	"galago/scripts/testsummary":    {},
 
-	"galago/packaging/windows/resources": {"galago/inference/disk", "github.com/tc-hib/winres/..."},
+	"galago/packaging/windows/resources": {"galago/inference/disk", "github.com/tc-hib/winres/...", "golang.org/x/image/..."},
 }
 
 const (
