@@ -15,7 +15,8 @@ package=galago
 packages() { awk -v how="$1" '!/^#/ && index(how, $2) { print $3 }' $from/libraries | sort -u; }
 
 # A program that was linked with a newer C library, or needs a library that is not on the list, fails here and not at a
-# person's. What is opened at run time stands in the files as text.
+# person's. What C code opens at run time stands in the files as a text of its own. (Go's texts run into each other; it opens NVML
+# and CUDA, and both only where they are.)
 check() {
 	local f lib newest bad=0
 	while read -r f; do
@@ -36,7 +37,7 @@ check() {
 		*/galago | */galago-engine)
 			# A file manager starts what it can tell from a library.
 			objdump -f "$f" | grep -q EXEC_P || { echo "$f is not a plain program." >&2 && bad=1; }
-			for lib in $(grep -aoE 'lib[A-Za-z0-9_+-]+\.so(\.[0-9]+)*' "$f" | sort -u); do
+			for lib in $(strings -a "$f" | grep -xE 'lib[A-Za-z0-9_+-]+\.so(\.[0-9]+)*' | sort -u); do
 				awk -v lib="$lib" '$1 == lib { ok = 1 } END { exit !ok }' $from/libraries ||
 					{ echo "$f names $lib: say in $from/libraries what it is to it." >&2 && bad=1; }
 			done
@@ -156,10 +157,10 @@ deb() {
 		  - src: $work/usr/
 		    dst: /usr
 		    type: tree
-		  - src: /usr/lib/$package/galago
+		  - src: ../lib/$package/galago
 		    dst: /usr/bin/galago
 		    type: symlink
-		  - src: /usr/lib/$package/galago-engine
+		  - src: ../lib/$package/galago-engine
 		    dst: /usr/bin/galago-engine
 		    type: symlink
 	END
