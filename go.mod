@@ -4,6 +4,7 @@ go 1.26.0
 
 require (
 	fyne.io/fyne/v2 v2.7.1
+	github.com/CycloneDX/cyclonedx-go v0.12.0
 	github.com/NVIDIA/go-nvml v0.13.4-1
 	github.com/adrg/xdg v0.5.3
 	github.com/alecthomas/chroma/v2 v2.27.0
@@ -11,6 +12,7 @@ require (
 	github.com/ebitengine/purego v0.10.0
 	github.com/go-text/typesetting v0.2.1
 	github.com/godbus/dbus/v5 v5.1.0
+	github.com/google/licensecheck v0.3.1
 	github.com/hybridgroup/yzma v1.26.1
 	github.com/jezek/xgb v1.1.1
 	github.com/jupiterrider/ffi v0.7.0

@@ -75,6 +75,7 @@ var mayImport = map[string][]string{
 	"galago/scripts/gpucheck":       {"galago/inference/...", "galago/vram"},
 	"galago/scripts/gallery":        {"galago/e2e/desktop", "github.com/jezek/xgb/..."},
 	"galago/scripts/footprint":      {"galago/e2e/...", "galago/vram", "github.com/jezek/xgb/...", "golang.org/x/sys/..."},
+	"galago/scripts/notices":        {"github.com/google/licensecheck/...", "github.com/CycloneDX/cyclonedx-go/..."},
 	"galago/scripts/testsummary":    {},
 
 	"galago/packaging/windows/resources": {"galago/inference/disk", "github.com/tc-hib/winres/...", "golang.org/x/image/..."},
