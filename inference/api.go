@@ -46,6 +46,7 @@ type Model struct {
 // of its range in Ranges fails with CodeOutOfRange before anything is computed.
 type Request struct {
 	Messages      []Message
+	Conversation  string      // names the conversation for what is kept of it between answers (see Options.States); empty: nothing goes to disk
 	Continue      bool        // the last message is the assistant's, and the answer goes on where it ends: only what is new comes back
 	MaxTokens     int         // of the answer, of what is new with Continue; 0: DefaultMaxTokens
 	Temperature   float32     // 0: always the likeliest token, whatever TopK, TopP and MinP say; see DefaultTemperature

@@ -282,6 +282,7 @@ func (s *Service) loadMessage() protocol.Load {
 	return protocol.Load{
 		Model: s.model.Path, MMProj: s.model.MMProj, Context: p.Context, GPULayers: p.GPULayers, KVType: p.KVType,
 		ImageMinTokens: p.ImageMinTokens, ImageMaxTokens: p.ImageMaxTokens, MMProjCPU: p.VisionCPU,
+		States: s.o.States, StatesMemory: s.o.StatesMemory, StatesDisk: s.o.StatesDisk,
 		Calibrate: s.calibrates(),
 	}
 }

@@ -198,7 +198,7 @@ func (s *Service) admit(t *task, st Status) (images []protocol.Image, blob [][]b
 func (s *Service) newAsk(t *task) protocol.Ask {
 	r := t.request
 	ask := protocol.Ask{
-		ID: t.id, Continue: r.Continue, MaxTokens: r.MaxTokens, Temperature: r.Temperature, Seed: r.Seed,
+		ID: t.id, Conversation: r.Conversation, Continue: r.Continue, MaxTokens: r.MaxTokens, Temperature: r.Temperature, Seed: r.Seed,
 		RepeatPenalty: r.RepeatPenalty, RepeatLastN: r.RepeatLastN, TopK: r.TopK, TopP: r.TopP, MinP: r.MinP,
 	}
 	if ask.MaxTokens <= 0 {

@@ -40,7 +40,13 @@ type Options struct {
 	Device func(uuid string, pid int) (d plan.Device, used uint64, ok bool)
 	// CalibrationFile keeps what was measured while models were loaded, as JSON; empty: nothing is kept.
 	CalibrationFile string
-	LookLimit       time.Duration // until a Device that does not return is given up; 2 s
+	// States is a folder where the KV caches of conversations and what the vision tower made of their pictures are put
+	// aside (see inference/statecache), so that coming back to one need not read it again, also after the worker or the
+	// program ended. Empty: nothing goes to disk.
+	States       string
+	StatesMemory int64         // bytes of them in the worker's memory; 0: 512 MiB, below 0: none
+	StatesDisk   int64         // bytes that the folder may have; 0: 2 GiB, below 0: none
+	LookLimit    time.Duration // until a Device that does not return is given up; 2 s
 
 	start  func(Options) (*process, error)   // nil: startProcess
 	check  func(Model) (*plan.Facts, *Error) // nil: checkFiles. Without Facts nothing is planned
@@ -69,6 +75,15 @@ func (o Options) withDefaults() Options {
 		if *d.value <= 0 {
 			*d.value = d.standard
 		}
+	}
+	for _, d := range []struct {
+		value    *int64
+		standard int64
+	}{{&o.StatesMemory, 512 << 20}, {&o.StatesDisk, 2 << 30}} {
+		if *d.value == 0 {
+			*d.value = d.standard
+		}
+		*d.value = max(0, *d.value)
 	}
 	if o.start == nil {
 		o.start = startProcess

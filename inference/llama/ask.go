@@ -183,6 +183,8 @@ func (r *run) prefill(ctx context.Context, p *prompt) error {
 			Detail: fmt.Sprintf("the prompt has %d tokens, the context holds %d", total, room),
 		}
 	}
+	b.recall(r.ask.Conversation, p.pieces)
+	b.talk, b.unsaved = r.ask.Conversation, true
 	keep := b.keepPrefix(p.pieces)
 	keptCells, keptImages, _ := extent(p.pieces[:keep])
 	r.kept = keptCells
@@ -265,12 +267,12 @@ func (r *run) text(ctx context.Context, pieces []piece, last bool) error {
 
 // embeddings are what the vision tower makes of a picture, or of a tile. They live until the next one is encoded.
 func (r *run) embeddings(ctx context.Context, chunk mtmd.InputChunk, p piece) ([]float32, error) {
-	if embd := r.b.seen.get(p); embd != nil {
+	if embd := r.b.known(p); embd != nil {
 		return embd, ctx.Err()
 	}
 	embd, err := r.encode(ctx, chunk, p)
-	if err == nil && r.b.forgetful() {
-		r.b.seen.put(p, embd)
+	if err == nil {
+		r.b.keepPicture(p, embd)
 	}
 	return embd, err
 }

@@ -15,6 +15,7 @@ import (
 
 	"galago/inference/gguf"
 	"galago/inference/protocol"
+	"galago/inference/statecache"
 	"galago/inference/worker"
 )
 
@@ -50,8 +51,13 @@ type Backend struct {
 	cached []piece             // what the KV cache holds
 	said   []llama.Token       // of the last answer, to go on with it
 	spoken [][]llama.Token     // of the answers before it, the newest last
-	seen   seen                // pictures, of models that cannot go back in their cache
-	space  []llama.Token       // see spaceBefore
+
+	states  *statecache.Store // KV caches and pictures that were put aside
+	aside   map[string]talk   // the KV caches in states, by conversation
+	talk    string            // the conversation that cached is of
+	unsaved bool              // cached is not in states as it is
+
+	space []llama.Token // see spaceBefore
 
 	held   ledger         // the memory that is held
 	placed map[int]string // devices of the layers, by llama.cpp's own account
@@ -140,6 +146,7 @@ func (b *Backend) load(ctx context.Context, l protocol.Load, progress func(proto
 	b.template = t
 	b.space = b.spaceBefore()
 	b.describe(l)
+	b.openStates(l)
 	if l.Calibrate && b.mtmd != 0 {
 		enter(protocol.StageEncode)
 		return b.calibrate(ctx)
@@ -423,7 +430,12 @@ func (b *Backend) Clear(what protocol.What) (protocol.Cleared, error) {
 			llama.MemoryClear(mem, true)
 		}
 		b.cached = nil
+		b.forgetStates()
 	case protocol.FreeWorking:
+		b.Settle()
+		if b.states != nil {
+			b.states.Unload()
+		}
 		b.freeWorking()
 		trim()
 	default:
@@ -442,13 +454,18 @@ func (b *Backend) freeWorking() {
 	if b.mtmd != 0 {
 		mtmd.Free(b.mtmd)
 	}
-	b.lctx, b.mtmd, b.cached, b.seen = 0, 0, nil, seen{}
+	b.lctx, b.mtmd, b.cached = 0, 0, nil
 	b.held.drop(protocol.PartVision, protocol.PartKV, protocol.PartCompute, protocol.PartEncode, protocol.PartPool)
 }
 
 // Close frees the model and all that hangs on it.
 func (b *Backend) Close() {
+	b.Settle()
 	b.freeWorking()
+	if b.states != nil {
+		b.states.Close()
+		b.states, b.aside, b.talk = nil, nil, ""
+	}
 	if b.model != 0 {
 		llama.ModelFree(b.model)
 	}

@@ -1,8 +1,6 @@
 package llama
 
 import (
-	"slices"
-
 	"github.com/hybridgroup/yzma/pkg/llama"
 )
 
@@ -42,40 +40,4 @@ func extent(pieces []piece) (cells, images int, end llama.Pos) {
 		}
 	}
 	return cells, images, end
-}
-
-// seenBytes is how much of pictures' embeddings is kept: some forty pictures of LFM2-VL at its largest.
-const seenBytes = 64 << 20
-
-// seen keeps what the vision tower made of pictures, for models that cannot go back halfway in their KV cache and read a
-// conversation from its beginning whenever that is changed. Others find their pictures in the cache. The zero seen is ready.
-type seen struct {
-	entries []seenEntry // the most recently used last
-	bytes   int
-}
-
-type seenEntry struct {
-	image string
-	tile  int
-	embd  []float32
-}
-
-func (s *seen) get(p piece) []float32 {
-	for i, e := range s.entries {
-		if e.image == p.image && e.tile == p.tile {
-			s.entries = append(slices.Delete(s.entries, i, i+1), e)
-			return e.embd
-		}
-	}
-	return nil
-}
-
-// put copies embd, which is C's.
-func (s *seen) put(p piece, embd []float32) {
-	s.entries = append(s.entries, seenEntry{p.image, p.tile, slices.Clone(embd)})
-	s.bytes += 4 * len(embd)
-	for s.bytes > seenBytes && len(s.entries) > 1 {
-		s.bytes -= 4 * len(s.entries[0].embd)
-		s.entries = slices.Delete(s.entries, 0, 1)
-	}
 }

@@ -118,7 +118,7 @@ func (b *Backend) tokens(part part, inText bool) []llama.Token {
 }
 
 // rememberAnswers is how many answers' tokens are kept beside the last one's.
-const rememberAnswers = 64
+const rememberAnswers = 256
 
 // remember puts the last answer's tokens aside before another answer begins, or goes on with said.
 func (b *Backend) remember(said []llama.Token) {

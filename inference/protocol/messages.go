@@ -7,7 +7,7 @@
 package protocol
 
 // Version of the protocol. Worker and service must agree; both come from one build.
-const Version = 3
+const Version = 4
 
 // Kind names a message. The zero Kind is never sent.
 type Kind uint8
@@ -103,6 +103,9 @@ type Load struct {
 	ImageMinTokens int    `json:"image_min_tokens"` // 0: the projector's own
 	ImageMaxTokens int    `json:"image_max_tokens"` // 0: the projector's own
 	MMProjCPU      bool   `json:"mmproj_cpu"`       // the vision tower stays off the GPU
+	States         string `json:"states"`           // folder where KV caches and pictures are put aside; empty: nothing goes to disk
+	StatesMemory   int64  `json:"states_memory"`    // bytes of them that are kept in memory; 0: none
+	StatesDisk     int64  `json:"states_disk"`      // bytes that the folder may have altogether; 0: none
 	Calibrate      bool   `json:"calibrate"`        // encode one picture of ImageMaxTokens after loading and measure what it takes
 }
 
@@ -170,6 +173,9 @@ type Ask struct {
 	MaxTokens   int       `json:"max_tokens"`
 	Temperature float32   `json:"temperature"` // 0: always the likeliest token
 	Seed        uint32    `json:"seed"`
+
+	// Conversation names the conversation, for what is kept of it; empty: nothing is kept on disk.
+	Conversation string `json:"conversation"`
 
 	// In this order, before Temperature; 0 leaves each out.
 	RepeatPenalty float32 `json:"repeat_penalty"` // divides the score of what was said; 1: off

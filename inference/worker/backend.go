@@ -22,6 +22,8 @@ type Backend interface {
 	// Count counts what ask would cost without computing; the pixels are not needed.
 	Count(ctx context.Context, ask protocol.Ask) (protocol.Counted, error)
 	Clear(what protocol.What) (protocol.Cleared, error)
+	// Settle is called when nothing came for a while after a request: the time for what need not be done at once.
+	Settle()
 	Close()
 }
 

@@ -15,6 +15,9 @@ import (
 // heartbeat is how often Alive is sent while something is worked on.
 const heartbeat = time.Second
 
+// settleAfter is how long nothing must come before the backend may settle.
+const settleAfter = 300 * time.Millisecond
+
 // Loop serves frames from in to out with backend until in ends; then what runs is cancelled and Loop returns.
 //
 // The calling goroutine owns the backend. A second one reads frames, so that Cancel is seen while the first computes;
@@ -25,9 +28,20 @@ func Loop(in io.Reader, out *protocol.Writer, backend Backend) error {
 		return err
 	}
 	go l.read(in)
-	for frame := range l.work {
-		if err := l.serve(frame); err != nil {
-			return err
+	idle := time.NewTimer(settleAfter)
+	defer idle.Stop()
+	for open := true; open; {
+		select {
+		case frame, more := <-l.work:
+			if open = more; !more {
+				break
+			}
+			if err := l.serve(frame); err != nil {
+				return err
+			}
+			idle.Reset(settleAfter)
+		case <-idle.C:
+			backend.Settle()
 		}
 	}
 	backend.Close()

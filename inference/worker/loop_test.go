@@ -61,6 +61,8 @@ func (f *fake) Clear(protocol.What) (protocol.Cleared, error) {
 	return protocol.Cleared{}, errors.New("plain")
 }
 
+func (f *fake) Settle() {}
+
 // session is a running Loop with its two pipes.
 type session struct {
 	t    *testing.T
