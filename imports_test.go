@@ -21,7 +21,7 @@ var mayImport = map[string][]string{
 	"galago": {"galago/app"},
 	"galago/app": {
 		"galago/app/chat", "galago/app/locale", "galago/ui", "galago/vram", "galago/assets", "galago/assets/words", "galago/assets/fonts",
-		"galago/app/chat/...", "galago/app/library/...", "galago/app/clipboard", "galago/app/portal", "galago/inference", "galago/inference/disk", "galago/inference/doctor", "galago/inference/engines", "galago/inference/gguf", "galago/inference/plan", "galago/inference/portable", "galago/inference/protocol", "galago/inference/vision",
+		"galago/app/chat/...", "galago/app/library/...", "galago/app/clipboard", "galago/app/portal", "galago/inference", "galago/inference/disk", "galago/inference/doctor", "galago/inference/engines", "galago/inference/gguf", "galago/inference/plan", "galago/inference/portable", "galago/inference/protocol", "galago/inference/statecache", "galago/inference/vision",
 		fyne, "github.com/adrg/xdg", "golang.org/x/sys/...",
 		"github.com/jezek/xgb/...",
 	},
@@ -56,6 +56,7 @@ var mayImport = map[string][]string{
 	"galago/inference/vision/heif": {"github.com/tetratelabs/wazero/..."},
 	"galago/inference/worker":      {"galago/inference/protocol"},
 	"galago/inference/disk":        {},
+	"galago/inference/statecache":  {"galago/inference/disk"},
 	"galago/inference/portable":    {"github.com/adrg/xdg"},
 	"galago/inference/doctor":      {"galago/inference", "galago/inference/engines", "galago/inference/gguf", "galago/inference/plan", "galago/inference/portable", "galago/inference/protocol", "galago/inference/vision", "galago/vram", "galago/assets", "github.com/adrg/xdg", "golang.org/x/sys/..."},
 	"galago/inference/engines":     {"github.com/ulikunitz/xz/...", "galago/inference", "galago/inference/disk", "galago/inference/protocol", "galago/vram", "galago/assets", "galago/assets/words", "github.com/adrg/xdg", "golang.org/x/sys/..."},
@@ -63,7 +64,7 @@ var mayImport = map[string][]string{
 	"galago/inference/preflight":   {},
 	"galago/inference/demoeval":    {},
 	"galago/inference/llama": append([]string{
-		"galago/inference/gguf", "galago/inference/protocol", "galago/inference/worker",
+		"galago/inference/gguf", "galago/inference/protocol", "galago/inference/statecache", "galago/inference/worker",
 	}, llama...),
 	"galago/inference/galago-engine": {"galago/inference/...", "galago/vram", "galago/assets", "golang.org/x/sys/..."},
 

@@ -76,7 +76,9 @@ func (c *Controller) DeleteFrom(id uint64) {
 	removed := k.conv.RemoveFrom(t)
 	var kept store.Removed
 	c.keepChange(k, func(s *store.Store) (err error) {
-		kept, err = s.RemoveFrom(k.folio.turns[id])
+		if kept, err = s.RemoveFrom(k.folio.turns[id]); err == nil {
+			c.forgetState(k.stored)
+		}
 		return err
 	})
 	c.view.SetTurns(k.renderAll())

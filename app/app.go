@@ -111,8 +111,9 @@ func newFyne() fyne.App {
 // build makes everything, and shows nothing yet: the conversations are opened meanwhile.
 func (p *program) build() {
 	p.app = newFyne()
+	states := filepath.Join(xdg.CacheHome, "galago", "states")
 	p.service = inference.New(engines.Use(inference.Options{
-		Log: p.log, Device: inference.CardMemory, CalibrationFile: filepath.Join(p.state, "calibration.json"),
+		Log: p.log, Device: inference.CardMemory, CalibrationFile: filepath.Join(p.state, "calibration.json"), States: states,
 	}))
 	p.controller = NewController(Params{
 		Do:           p.gate.pass,
@@ -122,6 +123,7 @@ func (p *program) build() {
 		SettingsPath: p.settings,
 		OpenStore:    func() (*store.Store, error) { return p.opening.take() },
 		DataFolder:   filepath.Dir(p.kept),
+		States:       states,
 		OpenLibrary:  opener(filepath.Dir(p.kept), filepath.Join(xdg.CacheHome, "galago"), p.state, p.log),
 	})
 	actions := p.controller.Actions()

@@ -43,6 +43,7 @@ type Controller struct {
 	nextID     uint64
 
 	openStore  func() (*store.Store, error) // nil: nothing is kept
+	states     string                       // folder of what the engine puts aside; empty: it does not
 	journal    *journal                     // nil: nothing is kept
 	store      *store.Store                 // for reading, from other goroutines; nil until it is open
 	storeBegan bool                         // what is done once, when it is open, was done
@@ -92,6 +93,7 @@ type Params struct {
 	Copy         func(string)
 	SettingsPath string
 	DataFolder   string // where what a person made is kept
+	States       string // folder of what the engine puts aside of conversations; empty: it does not
 	// OpenStore opens the folder of conversations. It is called from another goroutine, and again after it failed; Close
 	// closes what it opened. Nil: nothing is kept.
 	OpenStore func() (*store.Store, error)
@@ -104,7 +106,7 @@ type Params struct {
 // NewController finds the built-in model. Start comes next, when there is a window.
 func NewController(p Params) *Controller {
 	c := &Controller{
-		do: p.Do, client: p.Client, copy: p.Copy, browse: p.Browse, settingsPath: p.SettingsPath, preferences: preferences{dataFolder: p.DataFolder}, openStore: p.OpenStore,
+		do: p.Do, client: p.Client, copy: p.Copy, browse: p.Browse, settingsPath: p.SettingsPath, preferences: preferences{dataFolder: p.DataFolder}, states: p.States, openStore: p.OpenStore,
 		talk: newTalk(), drafts: map[int64]draft{}, now: time.Now,
 		settings: defaultSettings(), samples: assets.Samples(), desk: newDesk(),
 		album:      recent[[32]byte, *vision.Picture]{room: albumRoom, size: pictureSize},

@@ -99,7 +99,9 @@ func (c *Controller) DeleteConversation(id int64) {
 	wasOpen := c.stored == id
 	var deleted store.Deleted
 	c.change(func(s *store.Store) (_ int64, err error) {
-		deleted, err = s.Delete(id)
+		if deleted, err = s.Delete(id); err == nil {
+			c.forgetState(id)
+		}
 		return id, err
 	}, func() {
 		c.close(id)

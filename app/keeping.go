@@ -1,10 +1,12 @@
 package app
 
 import (
+	"strconv"
 	"time"
 
 	"galago/app/chat/store"
 	"galago/assets/words"
+	"galago/inference/statecache"
 	"galago/ui"
 )
 
@@ -37,15 +39,22 @@ func (c *Controller) storeOpened(s *store.Store) {
 	}
 	c.storeBegan = true
 	c.showInterrupted(s.Interrupted())
-	c.journal.push(&step{write: tidy(c.now().Add(-keepDeleted))}) // behind all else
+	c.journal.push(&step{write: tidy(c.now().Add(-keepDeleted), c.states)}) // behind all else
 }
 
-// tidy removes for good what was deleted long ago.
-func tidy(before time.Time) func(*store.Store) error {
+// tidy removes for good what was deleted long ago, and what the engine put aside of conversations that are no more.
+func tidy(before time.Time, states string) func(*store.Store) error {
 	return func(s *store.Store) error {
 		_, err := s.Purge(before)
 		if err == nil {
 			_, err = s.Collect()
+		}
+		if ids, listed := s.IDs(); listed == nil && states != "" {
+			var names []string
+			for _, id := range ids {
+				names = append(names, stateName(id))
+			}
+			statecache.Retain(states, names)
 		}
 		return err // nothing that a person could do about it; the next start tries again
 	}
@@ -168,4 +177,20 @@ func (c *Controller) change(write func(*store.Store) (id int64, err error), then
 			}
 		},
 	})
+}
+
+// stateName names a conversation for what the engine puts aside of it; empty while it has no place in the store.
+func stateName(id int64) string {
+	if id == 0 {
+		return ""
+	}
+	return strconv.FormatInt(id, 10)
+}
+
+// forgetState removes what the engine put aside of a conversation, of which something was deleted. It is called where the
+// disk may be waited for. What cannot be removed now goes when the program starts next.
+func (c *Controller) forgetState(id int64) {
+	if name := stateName(id); c.states != "" && name != "" {
+		statecache.Forget(c.states, name)
+	}
 }

@@ -14,6 +14,7 @@ import (
 	"galago/app/chat/store"
 	"galago/inference"
 	"galago/inference/protocol"
+	"galago/inference/statecache"
 	"galago/ui"
 )
 
@@ -892,4 +893,48 @@ func BenchmarkList(b *testing.B) {
 		longest = max(longest, time.Since(start))
 	}
 	b.ReportMetric(float64(longest.Microseconds())/1000, "main-ms")
+}
+
+// What the engine put aside of a conversation goes with it: at once when something of it is deleted, and at the next
+// start whatever is left of conversations that are no more. Requests say which conversation they are of.
+func TestPutAsideGoesWithItsConversation(t *testing.T) {
+	dir, states := filepath.Join(t.TempDir(), "conversations"), t.TempDir()
+	put := func(group string) {
+		s := statecache.Open(states, "model", statecache.Limits{Disk: 1 << 20})
+		s.Put(statecache.Entry{Group: group, ID: "talk"}, []byte("state"))
+		s.Close()
+	}
+	left := func() (list []string) {
+		s := statecache.Open(states, "model", statecache.Limits{Disk: 1 << 20})
+		defer s.Close()
+		for _, e := range s.Entries() {
+			list = append(list, e.Group)
+		}
+		return list
+	}
+	start := func() *keeping {
+		k := keepingIn(t, dir)
+		k.states = states
+		k.opened()
+		return k
+	}
+	k := start()
+	k.answer(0, "apples", "red")
+	id, name := k.stored, k.request(0).Conversation
+	if name == "" || name != stateName(id) {
+		t.Errorf("the request is of conversation %q, kept as %d", name, id)
+	}
+	put(name)
+	put("77")
+	k.Close()
+	k = start()
+	k.settle()
+	if got := left(); !slices.Equal(got, []string{name}) {
+		t.Errorf("after a start there is %q", got)
+	}
+	k.DeleteConversation(id)
+	k.settle()
+	if got := left(); len(got) != 0 {
+		t.Errorf("after the deletion there is %q", got)
+	}
 }

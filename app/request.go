@@ -91,7 +91,7 @@ func (c *Controller) submit(r *request, list []chat.Message, full map[[32]byte]*
 	}
 	s := &stream{do: c.do, handle: func(events []inference.Event) { c.receive(r, events) }}
 	asked := c.request(messages)
-	asked.Continue = r.on
+	asked.Continue, asked.Conversation = r.on, stateName(r.talk.stored)
 	c.client.Submit(r.ctx, asked, s.put)
 }
 

@@ -16,7 +16,7 @@ import (
 const heartbeat = time.Second
 
 // settleAfter is how long nothing must come before the backend may settle.
-const settleAfter = 300 * time.Millisecond
+const settleAfter = 2 * time.Second
 
 // Loop serves frames from in to out with backend until in ends; then what runs is cancelled and Loop returns.
 //

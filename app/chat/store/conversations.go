@@ -177,6 +177,23 @@ func (s *Store) Undelete(d Deleted) error {
 	})
 }
 
+// IDs lists all conversations that are not deleted.
+func (s *Store) IDs() (ids []int64, err error) {
+	rows, err := s.read.Query("SELECT id FROM conversations WHERE deleted = 0")
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			return nil, err
+		}
+		ids = append(ids, id)
+	}
+	return ids, rows.Err()
+}
+
 // Purge removes for good what was deleted before a time, and says how many conversations that were. Their pictures'
 // files are Collect's.
 func (s *Store) Purge(before time.Time) (purged int, _ error) {
