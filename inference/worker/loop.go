@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"runtime/debug"
 	"sync"
 	"time"
@@ -41,11 +42,21 @@ func Loop(in io.Reader, out *protocol.Writer, backend Backend) error {
 			}
 			idle.Reset(settleAfter)
 		case <-idle.C:
-			backend.Settle()
+			settle(backend)
 		}
 	}
 	backend.Close()
 	return l.readErr
+}
+
+// settle survives a bug: what is put aside is only there for speed.
+func settle(b Backend) {
+	defer func() {
+		if p := recover(); p != nil {
+			fmt.Fprintf(os.Stderr, "settling: %v\n%s", p, debug.Stack())
+		}
+	}()
+	b.Settle()
 }
 
 type loop struct {

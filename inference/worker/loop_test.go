@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"galago/inference/protocol"
 )
@@ -15,6 +17,7 @@ import (
 type fake struct {
 	started chan struct{}
 	asked   atomic.Int32
+	settled atomic.Int32
 }
 
 func (f *fake) Hello() protocol.Hello { return protocol.Hello{Version: protocol.Version} }
@@ -61,7 +64,10 @@ func (f *fake) Clear(protocol.What) (protocol.Cleared, error) {
 	return protocol.Cleared{}, errors.New("plain")
 }
 
-func (f *fake) Settle() {}
+func (f *fake) Settle() {
+	f.settled.Add(1)
+	panic("a bug")
+}
 
 // session is a running Loop with its two pipes.
 type session struct {
@@ -209,4 +215,34 @@ func TestLoopRefusesGarbage(t *testing.T) {
 	if err := <-s.end; !errors.Is(err, protocol.ErrGarbage) {
 		t.Errorf("Loop ended with %v, want ErrGarbage", err)
 	}
+}
+
+// Once, when nothing came for a while, and not even a bug in it ends the loop.
+func TestLoopSettles(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := start(t)
+		ask := func(id uint64) {
+			s.send(protocol.KindAsk, question(id, "q"))
+			s.expect(protocol.KindDelta)
+			s.expect(protocol.KindDone)
+		}
+		ask(1)
+		time.Sleep(settleAfter / 2)
+		ask(2)
+		time.Sleep(settleAfter * 3 / 4)
+		synctest.Wait()
+		if n := s.fake.settled.Load(); n != 0 {
+			t.Errorf("it settled %d times while questions came", n)
+		}
+		time.Sleep(10 * settleAfter)
+		synctest.Wait()
+		if n := s.fake.settled.Load(); n != 1 {
+			t.Errorf("it settled %d times", n)
+		}
+		ask(3)
+		s.in.Close()
+		if err := <-s.end; err != nil {
+			t.Error(err)
+		}
+	})
 }
