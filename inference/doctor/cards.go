@@ -29,6 +29,9 @@ type pciCard struct{ driver string } // of the kernel; empty: none
 
 // pci lists NVIDIA's cards, whether or not anything drives them.
 func (h host) pci() []pciCard {
+	if f := h.own().pci; f != nil {
+		return f()
+	}
 	var list []pciCard
 	for _, device := range h.glob("/sys/bus/pci/devices/*") {
 		if h.text(filepath.Join(device, "vendor")) != "0x10de" || !strings.HasPrefix(h.text(filepath.Join(device, "class")), "0x03") {
@@ -191,6 +194,8 @@ func (x *exam) noDriver() {
 // installDriver says how, for the systems that have one command for it.
 func installDriver(distribution string) string {
 	switch name := strings.ToLower(distribution); {
+	case strings.HasPrefix(name, "windows"):
+		return "Install NVIDIA's driver (from NVIDIA's own pages, or by Windows Update), then restart."
 	case strings.Contains(name, "ubuntu"), strings.Contains(name, "mint"), strings.Contains(name, "pop!"):
 		return "Install NVIDIA's driver (“sudo ubuntu-drivers install”, or Additional Drivers in the settings), then restart."
 	case strings.Contains(name, "debian"):

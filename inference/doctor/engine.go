@@ -213,13 +213,22 @@ func (s started) strange(dir string) []string {
 	var list []string
 	for _, path := range s.libraries {
 		base := filepath.Base(path)
-		ours := strings.HasPrefix(base, "libllama") || strings.HasPrefix(base, "libmtmd") ||
-			strings.HasPrefix(base, "libggml") && !strings.Contains(base, "cuda")
-		if ours && filepath.Dir(path) != realPath(dir) {
+		name := strings.TrimPrefix(strings.ToLower(base), "lib")
+		ours := strings.HasPrefix(name, "llama") || strings.HasPrefix(name, "mtmd") ||
+			strings.HasPrefix(name, "ggml") && !strings.Contains(name, "cuda")
+		if ours && !sameFolder(filepath.Dir(path), realPath(dir)) {
 			list = append(list, base)
 		}
 	}
 	return list
+}
+
+// sameFolder compares two paths as the system does.
+func sameFolder(a, b string) bool {
+	if runtime.GOOS == "windows" {
+		return strings.EqualFold(a, b)
+	}
+	return a == b
 }
 
 // mapped lists the shared libraries that a process has loaded.
@@ -276,8 +285,7 @@ func greet(ctx context.Context, program string, env []string, limit time.Duratio
 	defer stop()
 	s := listen(stdout)
 	if s.err == nil {
-		maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", cmd.Process.Pid))
-		s.libraries = mapped(string(maps))
+		s.libraries = libraries(cmd.Process.Pid)
 	}
 	if !errors.Is(s.err, errEnded) { // else it tells how it ended
 		killGroup(cmd.Process) // it has nothing to lose

@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"os"
+	"path"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -9,14 +10,35 @@ import (
 	"strings"
 )
 
-// host reads what Linux tells in files. On other systems there are none, and nothing is told.
+// host reads what Linux tells in files, and asks Windows by its functions. Elsewhere nothing is told.
 type host struct{ root string } // of the file system; empty: the real one
 
-func (h host) path(name string) string {
-	if h.root == "" {
-		return name
+// facts are what a system tells by functions instead of files. Those that are nil it does not tell so.
+type facts struct {
+	distribution func() string
+	cpu          func() cpu
+	memory       func() memory
+	power        func() power
+	pci          func() []pciCard
+}
+
+// own are the facts of the system that this runs on.
+func (h host) own() facts {
+	if h.root != "" {
+		return facts{}
 	}
-	return filepath.Join(h.root, name)
+	return system
+}
+
+// path is where a file of Linux's lies; empty where the system is another.
+func (h host) path(name string) string {
+	switch {
+	case h.root != "":
+		return filepath.Join(h.root, name)
+	case runtime.GOOS == "windows": // a path that begins with a slash would be one on some drive
+		return ""
+	}
+	return name
 }
 
 // text is a file's, without white space around it; empty when it cannot be read.
@@ -36,7 +58,7 @@ func (h host) exists(name string) bool {
 func (h host) glob(pattern string) []string {
 	found, _ := filepath.Glob(h.path(pattern))
 	for i := range found {
-		found[i] = strings.TrimPrefix(found[i], h.root)
+		found[i] = filepath.ToSlash(strings.TrimPrefix(found[i], h.root))
 	}
 	return found
 }
@@ -58,6 +80,9 @@ func number(text string) uint64 {
 
 // distribution is such as "Debian GNU/Linux 12 (bookworm)".
 func (h host) distribution() string {
+	if f := h.own().distribution; f != nil {
+		return f()
+	}
 	for _, file := range []string{"/etc/os-release", "/usr/lib/os-release"} {
 		if name := h.value(file, "PRETTY_NAME", "="); name != "" {
 			return name
@@ -76,6 +101,9 @@ type cpu struct {
 }
 
 func (h host) cpu() cpu {
+	if f := h.own().cpu; f != nil {
+		return f()
+	}
 	c := cpu{
 		model: h.value("/proc/cpuinfo", "model name", ":"), threads: runtime.NumCPU(),
 		features: strings.Fields(h.value("/proc/cpuinfo", "flags", ":")),
@@ -87,13 +115,19 @@ func (h host) cpu() cpu {
 		}
 	}
 	c.cores = len(siblings)
-	switch {
-	case strings.Contains(c.model, "QEMU TCG"):
-		c.emulation = "QEMU without KVM"
-	case strings.Contains(c.model, "VirtualApple"):
-		c.emulation = "Rosetta"
-	}
+	c.emulation = emulation(c.model)
 	return c
+}
+
+// emulation is what gives itself out as a processor of that name; empty: nothing that is known.
+func emulation(model string) string {
+	switch {
+	case strings.Contains(model, "QEMU TCG"):
+		return "QEMU without KVM"
+	case strings.Contains(model, "VirtualApple"):
+		return "Rosetta"
+	}
+	return ""
 }
 
 // has reports whether the kernel lists a feature. Where it lists none, nothing is claimed.
@@ -145,6 +179,9 @@ func (a around) words() []string {
 type memory struct{ total, free, swap, swapped uint64 }
 
 func (h host) memory() memory {
+	if f := h.own().memory; f != nil {
+		return f()
+	}
 	of := func(key string) uint64 {
 		kib, _, _ := strings.Cut(h.value("/proc/meminfo", key, ":"), " ")
 		return number(kib) << 10
@@ -174,8 +211,8 @@ func (h host) limit() uint64 {
 			}
 			base, file = "/sys/fs/cgroup/memory", "memory.limit_in_bytes"
 		}
-		for dir := filepath.Clean("/" + fields[2]); ; dir = filepath.Dir(dir) {
-			take(filepath.Join(base, dir, file))
+		for dir := path.Clean("/" + fields[2]); ; dir = path.Dir(dir) {
+			take(path.Join(base, dir, file))
 			if dir == "/" {
 				break
 			}
@@ -215,6 +252,7 @@ func (h host) heats() uint64 {
 // power is what saves power at the cost of speed.
 type power struct {
 	battery  bool   // a battery is discharging
+	saver    bool   // the system saves the battery
 	governor string // of the first processor's clock
 	driver   string
 	bias     string // energy_performance_preference
@@ -222,6 +260,9 @@ type power struct {
 }
 
 func (h host) power() power {
+	if f := h.own().power; f != nil {
+		return f()
+	}
 	p := power{profile: h.text("/sys/firmware/acpi/platform_profile")}
 	for _, supply := range h.glob("/sys/class/power_supply/*") {
 		own := h.text(filepath.Join(supply, "scope")) != "Device" // else it is a mouse's
@@ -238,6 +279,8 @@ func (h host) power() power {
 // saves says how power is saved, as the end of a sentence, or nothing.
 func (p power) saves() string {
 	switch {
+	case p.saver:
+		return "the system's battery saver is on"
 	case p.profile == "low-power" || p.profile == "quiet":
 		return "the machine's power profile is " + p.profile
 	case p.bias == "power":
@@ -253,6 +296,9 @@ func (p power) String() string {
 	var words []string
 	if p.battery {
 		words = append(words, "on battery")
+	}
+	if p.saver {
+		words = append(words, "battery saver")
 	}
 	if p.governor != "" {
 		words = append(words, "governor "+p.governor)

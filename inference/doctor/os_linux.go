@@ -2,6 +2,8 @@ package doctor
 
 import (
 	"bytes"
+	"fmt"
+	"os"
 
 	"golang.org/x/sys/unix"
 )
@@ -51,4 +53,13 @@ func addressLimit() uint64 {
 		return 0
 	}
 	return r.Cur
+}
+
+// system: Linux tells all of it in files.
+var system facts
+
+// libraries are those that a process has loaded.
+func libraries(pid int) []string {
+	maps, _ := os.ReadFile(fmt.Sprintf("/proc/%d/maps", pid))
+	return mapped(string(maps))
 }

@@ -18,3 +18,7 @@ func usable(string) bool { return true }
 func kernelVersion() string { return "" }
 
 func addressLimit() uint64 { return 0 }
+
+var system facts
+
+func libraries(int) []string { return nil }
