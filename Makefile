@@ -15,7 +15,7 @@ GO ?= go
 # NVML's header warns about its own old functions, at length: show the compiler's words only when it fails.
 quietly = $(1) 2>build/go.log || { cat build/go.log; exit 1; }
 
-.PHONY: help run build test test-models lint e2e bench engine-cuda windows release packages test-windows test-packages bench-footprint screenshots demo-model demo-eval clean deps llama demo
+.PHONY: help run build test test-models lint e2e bench bench-inner bench-compare engine-cuda windows release packages test-windows test-packages bench-footprint screenshots demo-model demo-eval clean deps llama demo
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,8 +77,14 @@ e2e: build ## only the tests in a real window; pictures of it go to build/e2e
 	@scripts/deps.sh test
 	@GALAGO_E2E=1 $(GO) test -count=1 -v ./e2e/...
 
-bench: ## benchmarks of the inner parts
+bench: build ## measure speed beside llama-server and llama-mtmd-cli, into docs/benchmarks.md (20 minutes)
+	@scripts/bench.sh $(BENCH)
+
+bench-inner: ## benchmarks of the inner parts
 	@$(GO) test -run '^$$' -bench . -benchmem ./inference/... ./app/... ./ui/...
+
+bench-compare: ## benchmarks of the inner parts at two commits: make bench-compare OLD=HEAD~1 [NEW=HEAD]
+	@scripts/bench-compare.sh $(OLD) $(NEW)
 
 screenshots: build ## photograph the window into docs/screenshots, light and dark, small and large, in several languages
 	@scripts/deps.sh test

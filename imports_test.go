@@ -75,6 +75,7 @@ var mayImport = map[string][]string{
 	"galago/e2e/xdnd":               {"github.com/jezek/xgb/..."},
 	"galago/scripts/gpucheck":       {"galago/inference/...", "galago/vram"},
 	"galago/scripts/gallery":        {"galago/e2e/desktop", "github.com/jezek/xgb/..."},
+	"galago/scripts/bench":          {"galago/inference/...", "golang.org/x/sys/..."},
 	"galago/scripts/footprint":      {"galago/e2e/...", "galago/vram", "github.com/jezek/xgb/...", "golang.org/x/sys/..."},
 	"galago/scripts/notices":        {"github.com/google/licensecheck/...", "github.com/CycloneDX/cyclonedx-go/..."},
 	"galago/scripts/testsummary":    {},
