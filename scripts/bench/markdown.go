@@ -19,12 +19,12 @@ func markdown(r *results) string {
 		return b.String()
 	}
 	say("`make bench`, on %s: %s (%s), %s. Galago %s, llama.cpp %s on both sides: the same libraries.\n", r.Date, r.Processor, r.Threads, r.System, r.Commit, r.Llama)
-	say(`Galago is the service with its worker process, as the window uses it; its peer is ` + "`llama-server`" + `, built from the same source, with one slot and its prompt
+	say(`Galago is the service with its worker process, as the window uses it; its peer is `+"`llama-server`"+`, built from the same source, with one slot and its prompt
 cache on, driven over HTTP as its own web page does it. Both have the same model files, context, limits for pictures, threads, pictures, questions and temperature (0), and
 take turns: who begins changes from pair to pair. A picture is a JPEG file in memory at the moment of the question; times end with the first text
 that the asker sees. Figures are **medians** (least to most) of n pairs; the ratio is the median of the pairs' own ratios, so that what else the machine does
-meets both alike.
-`)
+meets both alike. The load average was %s while this was measured.
+`, r.loads())
 	for _, table := range tables {
 		sayTable(say, table, r)
 	}
@@ -108,30 +108,36 @@ func verdict(r row, ratio float64, known bool) string {
 	return text + fmt.Sprintf(" **The goal of %.2f is missed.**", r.target)
 }
 
-// sayNotes tells what was not alike.
+// sayNotes tells what was not alike, and which figures are of another run.
 func sayNotes(say func(string, ...any), r *results) {
-	var notes []string
+	others := map[string][]string{}
+	var notes, order []string
 	for _, row := range rows {
 		f := r.Rows[row.id]
 		if f == nil {
 			continue
 		}
 		for _, n := range f.Notes {
-			notes = append(notes, fmt.Sprintf("- %s: %s.", row.what, n))
+			notes = append(notes, fmt.Sprintf("%s: %s", row.what, n))
 		}
-		switch {
-		case f.Quick:
-			notes = append(notes, fmt.Sprintf("- %s: from a short run (`-quick`), %s, %s.", row.what, f.Date, f.Commit))
-		case f.Commit != r.Commit || f.Date != r.Date:
-			notes = append(notes, fmt.Sprintf("- %s: measured on %s with %s.", row.what, f.Date, f.Commit))
+		run := ""
+		if f.Commit != r.Commit || f.Date != r.Date {
+			run = fmt.Sprintf("on %s with %s", f.Date, f.Commit)
+		}
+		if f.Quick {
+			run = strings.TrimSpace(run + " in a short run")
+		}
+		if run != "" {
+			if others[run] == nil {
+				order = append(order, run)
+			}
+			others[run] = append(others[run], row.id)
 		}
 	}
-	if len(notes) == 0 {
-		return
+	for _, run := range order {
+		say("Measured %s: %s.\n", run, strings.Join(others[run], ", "))
 	}
-	say("What was not alike:\n")
-	for _, n := range slices.Compact(notes) {
-		say("%s", n)
+	if len(notes) > 0 {
+		say("Not alike: %s.\n", strings.Join(slices.Compact(notes), "; "))
 	}
-	say("")
 }

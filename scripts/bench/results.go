@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -89,6 +90,17 @@ func loadAverage() string {
 	data, _ := os.ReadFile("/proc/loadavg")
 	first, _, _ := strings.Cut(string(data), " ")
 	return first
+}
+
+// loads are the least and the highest load average.
+func (r *results) loads() string {
+	var all []float64
+	for _, f := range r.Rows {
+		if v, err := strconv.ParseFloat(f.Load, 64); err == nil {
+			all = append(all, v)
+		}
+	}
+	return fmt.Sprintf("%.1f to %.1f", slices.Min(all), slices.Max(all))
 }
 
 // ratio is the median of the pairs' ratios: what else the machine does meets both of a pair alike.

@@ -35,8 +35,13 @@ var suites = []suite{
 	{"sizes-demo", sizesDemo},
 	{"turns", turns},
 	{"pictures", pictures},
+	{"load-demo", loadDemo},
 	{"talk-2b", talk2B},
 	{"sizes-2b", sizes2B},
+	{"cold", cold},
+	{"load-2b", load2B},
+	{"ready", ready},
+	{"speed", speed},
 }
 
 var rows = collect()
@@ -67,6 +72,9 @@ func collect() (list []row) {
 		add("return", "talk", "back to an earlier conversation", "What was put aside of it comes back.", 1.05)
 		add("known", "talk", "a known picture in a new conversation", "The picture is not encoded again, only read.", 0)
 	}
+	list = append(list, speedRows()...)
+	list = append(list, coldRows()...)
+	list = append(list, readyRows()...)
 	for _, t := range turnsOf {
 		list = append(list, row{id: fmt.Sprintf("growth/turns-%d", t.row), suite: "turns", table: tableGrowth, unit: "ms", target: 1.05,
 			what:  fmt.Sprintf("follow-up, turns %d to %d", t.from, t.to),
@@ -83,6 +91,56 @@ func collect() (list []row) {
 			row{id: m.id + "/peak", suite: "talk-" + m.id, table: tableMemory, unit: "MB", what: m.name + ": most resident", shows: "The process with the model, its mapped file included, after the conversations above."},
 			row{id: m.id + "/anonymous", suite: "talk-" + m.id, table: tableMemory, unit: "MB", what: m.name + ": of it not a file's", shows: "What the system cannot take back."})
 	}
+	return list
+}
+
+func speedRows() (list []row) {
+	for _, length := range []int{0, 2048, 8192} {
+		list = append(list, row{id: fmt.Sprintf("speed/answer-%d", length), suite: "speed", table: tableSpeed, unit: "tokens/s", more: true, target: 0.99,
+			what: fmt.Sprintf("answer, %d tokens of context", length), shows: "How fast words come."})
+	}
+	for _, length := range []int{512, 2048, 8192} {
+		list = append(list, row{id: fmt.Sprintf("speed/prompt-%d", length), suite: "speed", table: tableSpeed, unit: "tokens/s", more: true,
+			what: fmt.Sprintf("prompt of %d tokens", length), shows: "How fast a text is read."})
+	}
+	return append(list, row{id: "bytes", suite: "speed", table: tableMemory, unit: "bytes", what: "bytes that carry a token of an answer",
+		shows: "What a long answer has beyond a short one: written by the worker, everything included, or in the stream of HTTP."})
+}
+
+func coldRows() (list []row) {
+	const again = "The conversation about a 640 px picture, with its state put aside; the server must be started and reads everything again."
+	for _, r := range []struct{ id, what string }{
+		{"restart", "follow-up after the program was closed and opened"},
+		{"free", "follow-up after *Free working memory*"},
+		{"unload", "follow-up after *Unload*"},
+		{"crash", "follow-up after the worker was killed"},
+	} {
+		list = append(list, row{id: "cold/" + r.id, suite: "cold", table: tableCold, unit: "ms", target: 0.1, what: r.what, shows: again})
+	}
+	for _, m := range []struct{ id, name string }{{"2b", "Qwen3-VL-2B"}, {"demo", "built-in model"}} {
+		add := func(id, what, peer, shows string) {
+			list = append(list, row{id: m.id + "/" + id, suite: "load-" + m.id, table: tableCold, unit: "ms", what: m.name + ": " + what, peer: peer, shows: shows})
+		}
+		add("first-ever", "started with a question about a new picture", "", "To the first text, from before the process is made.")
+		add("first-cli", "the same", "llama-mtmd-cli", "The same question to a program that ends after it.")
+		add("load-warm", "load, files in memory", "", "Until it can answer; the server also computes once to warm up.")
+		add("first-cold", "started with a short question, model's files dropped from memory", "", "With what the disk takes: weights are read when they are needed.")
+	}
+	return list
+}
+
+func readyRows() (list []row) {
+	add := func(id, what, peer, shows string) {
+		list = append(list, row{id: "ready/" + id, suite: "ready", table: tableReady, unit: "ms", what: what, peer: peer, shows: shows})
+	}
+	add("idle", "a short question, nothing before it", "", "What the next three lines cannot fall below.")
+	for _, phase := range []struct{ id, what string }{{"encode", "a picture is encoded"}, {"prompt", "a prompt is read"}, {"answer", "an answer comes"}} {
+		add(phase.id, "a short question after Cancel while "+phase.what, "", "From Cancel to the first text of something else.")
+		add("own-"+phase.id, "ready after Cancel while "+phase.what, "none", "Until the service takes the next question: the goal is 500 ms.")
+	}
+	add("load", "rid of the model after Cancel while it loads", "none", "Until the worker is gone.")
+	add("forget", "a short question after *Forget*", "none", "The button, and the first text. A server that has eyes cannot do this.")
+	add("free", "a short question after *Free working memory*", "none", "The button, the context made anew, and the first text.")
 	return list
 }
 

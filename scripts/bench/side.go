@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"os"
@@ -15,6 +16,10 @@ type model struct {
 	id, path, mmproj     string
 	context              int // tokens
 	minTokens, maxTokens int // of a picture
+
+	// Said stands in conversations instead of the model's own words, on both sides; empty: its own words. The synthetic model
+	// speaks words that its tokenizer takes apart into letters: whoever remembers the tokens would have a tenth of the work.
+	said string
 }
 
 // demo is the built-in model, with its manifest's settings.
@@ -32,7 +37,7 @@ func demo(o options) (model, error) {
 	}
 	return model{
 		"demo", filepath.Join(folder, manifest.Model.File), filepath.Join(folder, manifest.MMProj.File),
-		manifest.Context, manifest.Min, manifest.Max,
+		manifest.Context, manifest.Min, manifest.Max, "",
 	}, err
 }
 
@@ -40,7 +45,7 @@ func demo(o options) (model, error) {
 func synth2B(o options) model {
 	return model{
 		"2b", filepath.Join(o.scratch, "synthetic-Qwen3-VL-2B-Q8_0.gguf"), filepath.Join(o.scratch, "mmproj-synthetic-Qwen3-VL-2B-Q8_0.gguf"),
-		4096, 8, 2048,
+		4096, 8, 2048, "It is red.",
 	}
 }
 
@@ -90,6 +95,7 @@ func (a answer) rate() float64 {
 type talk struct {
 	id    string
 	with  side
+	said  string // instead of its answers
 	turns []turn
 }
 
@@ -102,7 +108,7 @@ func (t *talk) ask(ctx context.Context, text string, picture []byte, tokens int,
 // again asks the last question, which has no answer yet.
 func (t *talk) again(ctx context.Context, tokens int, piece func(int)) (answer, error) {
 	a, err := t.with.ask(ctx, question{t.id, t.turns, tokens, piece})
-	t.turns = append(t.turns, turn{"assistant", a.text, nil})
+	t.turns = append(t.turns, turn{"assistant", cmp.Or(t.said, a.text), nil})
 	return a, err
 }
 
