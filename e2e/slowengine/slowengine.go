@@ -108,4 +108,7 @@ func (b *backend) Clear(protocol.What) (protocol.Cleared, error) {
 	return protocol.Cleared{Before: 3 << 20, After: 2 << 20, Device: "resident memory"}, nil
 }
 
+// Settle has nothing to put aside.
+func (b *backend) Settle() {}
+
 func (b *backend) Close() {}

@@ -76,16 +76,22 @@ func collect() (list []row) {
 	list = append(list, coldRows()...)
 	list = append(list, readyRows()...)
 	for _, t := range turnsOf {
-		list = append(list, row{id: fmt.Sprintf("growth/turns-%d", t.row), suite: "turns", table: tableGrowth, unit: "ms", target: 1.05,
+		list = append(list, row{
+			id: fmt.Sprintf("growth/turns-%d", t.row), suite: "turns", table: tableGrowth, unit: "ms", target: 1.05,
 			what:  fmt.Sprintf("follow-up, turns %d to %d", t.from, t.to),
-			shows: "A long conversation costs as much as it must be looked at, and no more."})
+			shows: "A long conversation costs as much as it must be looked at, and no more.",
+		})
 	}
 	for n := 1; n <= 8; n *= 2 {
-		list = append(list, row{id: fmt.Sprintf("growth/pictures-%d", n), suite: "pictures", table: tableGrowth, unit: "ms",
-			what: fmt.Sprintf("new picture, the %s of its conversation", ordinals[n]), shows: "Only the new picture is encoded."})
+		list = append(list, row{
+			id: fmt.Sprintf("growth/pictures-%d", n), suite: "pictures", table: tableGrowth, unit: "ms",
+			what: fmt.Sprintf("new picture, the %s of its conversation", ordinals[n]), shows: "Only the new picture is encoded.",
+		})
 	}
-	list = append(list, row{id: "growth/pictures-follow", suite: "pictures", table: tableGrowth, unit: "ms", target: 1.05,
-		what: "follow-up after eight pictures", shows: "No picture is encoded again."})
+	list = append(list, row{
+		id: "growth/pictures-follow", suite: "pictures", table: tableGrowth, unit: "ms", target: 1.05,
+		what: "follow-up after eight pictures", shows: "No picture is encoded again.",
+	})
 	for _, m := range []struct{ id, name string }{{"2b", "Qwen3-VL-2B"}, {"demo", "built-in model"}} {
 		list = append(list,
 			row{id: m.id + "/peak", suite: "talk-" + m.id, table: tableMemory, unit: "MB", what: m.name + ": most resident", shows: "The process with the model, its mapped file included, after the conversations above."},
@@ -96,15 +102,21 @@ func collect() (list []row) {
 
 func speedRows() (list []row) {
 	for _, length := range []int{0, 2048, 8192} {
-		list = append(list, row{id: fmt.Sprintf("speed/answer-%d", length), suite: "speed", table: tableSpeed, unit: "tokens/s", more: true, target: 0.99,
-			what: fmt.Sprintf("answer, %d tokens of context", length), shows: "How fast words come."})
+		list = append(list, row{
+			id: fmt.Sprintf("speed/answer-%d", length), suite: "speed", table: tableSpeed, unit: "tokens/s", more: true, target: 0.99,
+			what: fmt.Sprintf("answer, %d tokens of context", length), shows: "How fast words come.",
+		})
 	}
 	for _, length := range []int{512, 2048, 8192} {
-		list = append(list, row{id: fmt.Sprintf("speed/prompt-%d", length), suite: "speed", table: tableSpeed, unit: "tokens/s", more: true,
-			what: fmt.Sprintf("prompt of %d tokens", length), shows: "How fast a text is read."})
+		list = append(list, row{
+			id: fmt.Sprintf("speed/prompt-%d", length), suite: "speed", table: tableSpeed, unit: "tokens/s", more: true,
+			what: fmt.Sprintf("prompt of %d tokens", length), shows: "How fast a text is read.",
+		})
 	}
-	return append(list, row{id: "bytes", suite: "speed", table: tableMemory, unit: "bytes", what: "bytes that carry a token of an answer",
-		shows: "What a long answer has beyond a short one: written by the worker, everything included, or in the stream of HTTP."})
+	return append(list, row{
+		id: "bytes", suite: "speed", table: tableMemory, unit: "bytes", what: "bytes that carry a token of an answer",
+		shows: "What a long answer has beyond a short one: written by the worker, everything included, or in the stream of HTTP.",
+	})
 }
 
 func coldRows() (list []row) {
