@@ -3,7 +3,7 @@
 //
 //	resources FOLDER
 //
-// and writes galago.ico into the folder, for the installer, and the objects that "go build" for Windows links by
+// and writes galago.ico and welcome.bmp into the folder, for the installer, and the objects that "go build" for Windows links by
 // itself, beside each program's source. Git ignores them. Name and version are FyneApp.toml's, the copyright LICENSE's.
 package main
 
@@ -13,6 +13,7 @@ import (
 	"errors"
 	"fmt"
 	"image"
+	"image/color"
 	_ "image/png"
 	"os"
 	"path/filepath"
@@ -22,6 +23,8 @@ import (
 
 	"github.com/tc-hib/winres"
 	"github.com/tc-hib/winres/version"
+	"golang.org/x/image/bmp"
+	"golang.org/x/image/draw"
 
 	"galago/inference/disk"
 )
@@ -54,6 +57,7 @@ type product struct {
 	name, version, company, copyright string
 
 	numbers [4]uint16 // the version, as Windows compares it: the fourth is the build
+	picture image.Image
 	icon    *winres.Icon
 }
 
@@ -80,6 +84,13 @@ func run(args []string) error {
 		return err
 	}
 	if err := disk.Write(filepath.Join(args[0], "galago.ico"), 0o644, ico.Bytes()); err != nil {
+		return err
+	}
+	var welcome bytes.Buffer
+	if err := bmp.Encode(&welcome, p.welcome()); err != nil {
+		return err
+	}
+	if err := disk.Write(filepath.Join(args[0], "welcome.bmp"), 0o644, welcome.Bytes()); err != nil {
 		return err
 	}
 	for _, prog := range programs {
@@ -125,7 +136,10 @@ func readProduct() (p product, err error) {
 	if p.numbers, err = numbers(p.version, build); err != nil {
 		return p, err
 	}
-	p.icon, err = readIcon(icon)
+	if p.picture, err = readPicture(icon); err != nil {
+		return p, err
+	}
+	p.icon, err = winres.NewIconFromResizedImage(p.picture, iconSizes)
 	return p, err
 }
 
@@ -146,7 +160,7 @@ func numbers(version, build string) (n [4]uint16, err error) {
 	return n, nil
 }
 
-func readIcon(file string) (*winres.Icon, error) {
+func readPicture(file string) (image.Image, error) {
 	f, err := os.Open(file)
 	if err != nil {
 		return nil, err
@@ -156,7 +170,18 @@ func readIcon(file string) (*winres.Icon, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", file, err)
 	}
-	return winres.NewIconFromResizedImage(img, iconSizes)
+	return img, nil
+}
+
+// welcome is the picture at the left of the installer's first and last page, at twice the 164 by 314 pixels that it takes
+// where texts are not enlarged.
+func (p product) welcome() image.Image {
+	const width, height, side, top = 328, 628, 240, 64
+	page := image.NewRGBA(image.Rect(0, 0, width, height))
+	draw.Draw(page, page.Bounds(), image.NewUniform(color.RGBA{0x1F, 0x23, 0x2A, 0xFF}), image.Point{}, draw.Src) // the icon's ground
+	at := image.Rect((width-side)/2, top, (width+side)/2, top+side)
+	draw.CatmullRom.Scale(page, at, p.picture, p.picture.Bounds(), draw.Over, nil)
+	return page
 }
 
 // objectFor is a program's resources as the linker takes them.
