@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -242,6 +243,9 @@ func TestLoadsThatFail(t *testing.T) {
 		{"failload", protocol.CodeModelInvalid, "a log line"},
 	} {
 		t.Run(c.who, func(t *testing.T) {
+			if c.who == "closed" && runtime.GOOS == "windows" {
+				t.Skip("under Wine a pipe ends with the process that has closed it, no sooner")
+			}
 			count := filepath.Join(t.TempDir(), "starts")
 			s := realFake(t, c.who, countEnv+"="+count)
 			s.Open(Model{Path: "a.gguf"})

@@ -7,7 +7,7 @@ set -euo pipefail
 build="build-essential cmake ninja-build ccache pkg-config git openssl libgl1-mesa-dev xorg-dev libffi8"
 test="xvfb openbox xclip dbus-daemon xdotool imagemagick x11-utils libgl1-mesa-dri fonts-dejavu-core"
 windows="g++-mingw-w64-x86-64 wine wine64"
-packages="python3-pip patchelf nsis osslsigncode xz-utils zip debootstrap"
+packages="python3-pip patchelf nsis osslsigncode xz-utils zip unzip debootstrap desktop-file-utils appstream"
 
 wanted=$build
 case ${1:-build} in

@@ -18,9 +18,9 @@ name=$(field Name) version=$(field Version) id=$(field ID) build=$(field Build)
 copyright=$(sed -n 's/^\(Copyright .*\)/\1/p' LICENSE)
 company=$(sed -n 's/^Copyright (c) [0-9-]* \(.*\)/\1/p' LICENSE)
 package=galago-$version-windows-amd64
-out=build/packages
+out=${GALAGO_PACKAGES:-$PWD/build/packages} # where to; tests have a folder of their own
 work=$out/work-windows
-rm -rf $work && mkdir -p "$work/$package"
+rm -rf "$work" && mkdir -p "$work/$package"
 trap 'rm -rf "$work"' EXIT
 
 # A copy: signing changes files, and the folder is also what others compare with.
@@ -39,7 +39,7 @@ find "$work/$package" -type f ! -name '*.exe' ! -name '*.dll' -exec chmod 644 {}
 find "$work/$package" \( -type d -o -name '*.exe' -o -name '*.dll' \) -exec chmod 755 {} +
 find "$work/$package" -exec touch -h -d "@$SOURCE_DATE_EPOCH" {} +
 
-zip=$PWD/$out/$package.zip
+zip=$out/$package.zip
 rm -f "$zip"
 (cd "$work" && sed "s|^|$package/|" <<<"$files" | zip -q -9 -X -D "$zip" -@)
 
@@ -68,13 +68,13 @@ define NUMBERS "${version%%-*}.$build"
 define ID "$id"
 define COMPANY "$company"
 define COPYRIGHT "$copyright"
-define STAGE "$PWD/$work/$package"
-define LISTS "$PWD/$lists"
-define LISTFILE "$PWD/$work/files.txt"
+define STAGE "$work/$package"
+define LISTS "$lists"
+define LISTFILE "$work/files.txt"
 define KILOBYTES "$(($(cd "$work/$package" && cat $files | wc -c) / 1024))"
 define ICON "$PWD/build/windows/resources/galago.ico"
 define PICTURE "$PWD/build/windows/resources/welcome.bmp"
-define OUT "$PWD/$work/$package-setup.exe"
+define OUT "$work/$package-setup.exe"
 [ -z "${GALAGO_SIGN_PKCS12:-}" ] || define SIGN "$PWD/scripts/sign-windows.sh"
 makensis -V2 -WX -INPUTCHARSET UTF8 "${defines[@]}" packaging/windows/galago.nsi
 scripts/sign-windows.sh "$work/$package-setup.exe"

@@ -4,7 +4,7 @@
 #
 #   test-packages.sh              everything
 #   test-packages.sh linux        tar.xz and .deb, in fresh Debian systems (chroots without a network; this needs root)
-#   test-packages.sh windows      zip and installer, under Wine (scripts/test-packages-windows.sh)
+#   test-packages.sh windows      zip and installer, under Wine (scripts/test-packages-windows.sh has them)
 #
 # Ends in a line that counts. The fresh systems are made once, by debootstrap, in build/chroots (GALAGO_DEBIAN_MIRROR names another
 # mirror than the one this system's apt uses); pictures of the windows and what the programs said go to build/test-packages.
@@ -112,14 +112,46 @@ doctor() { # NAME ENGINE
 	grep -q "$version" <<<"$said"
 }
 
-# until waits for a line of what the window is told to show.
+# none fails when there is a line on its standard input.
+none() {
+	if grep .; then
+		echo "^ should not be there."
+		return 1
+	fi
+}
+
+# until_line waits for a line of what the window is told to show.
 until_line() { # FILE PATTERN
 	local end=$((SECONDS + patience))
 	while ! grep -q "$2" "$1" 2>/dev/null; do
 		[ $SECONDS -lt $end ] || { echo "After $patience s there was no $2 in:"; tail -n 5 "$1"; return 1; }
 		kill -0 "$window" 2>/dev/null || { echo "The window ended:"; cat "$1.said"; return 1; }
-		read -rt 0.2 <> <(:) || true
+		pause
 	done
+}
+
+pause() { read -rt "${1:-0.2}" <> <(:) || true; }
+
+# converse asks in the window that was opened with the sample attached, and takes a picture of the answer.
+converse() { # STATE SHOT
+	local rc=0
+	{
+		until_line "$1" '"event":"model","name":' &&
+			until_line "$1" '"event":"attachments".*shapes.png' &&
+			xdotool search --sync --onlyvisible --name '^Galago$' windowactivate --sync &&
+			xdotool type --delay 40 "What colour is the triangle?" && xdotool key Return &&
+			until_line "$1" '"event":"turn".*"state":"done"' &&
+			grep '"state":"done"' "$1" | tail -n 1 | grep -qi "\"answer\":\"[^\"]*$colour"
+	} || rc=1
+	import -window root "$shots/$2.png"
+	grep '"event":"turn"' "$1" | tail -n 1
+	return $rc
+}
+
+# close_window closes the window as a person does, and kills what hangs.
+close_window() {
+	xdotool search --onlyvisible --name '^Galago$' windowactivate --sync key alt+F4 || true
+	timeout "$patience" tail --pid="$window" -f /dev/null || { kill "$window"; return 1; }
 }
 
 # open opens the window with the sample attached, asks, and takes a picture of the answer. Settings and data lie where a person's do.
@@ -135,20 +167,9 @@ open_window() { # NAME PROGRAM SHOT [HOME OF ITS OWN]
 	extra="DISPLAY=$DISPLAY LIBGL_ALWAYS_SOFTWARE=1 GALAGO_TEST_STATE=/home/anna/state.jsonl DBUS_SESSION_BUS_ADDRESS=unix:path=/nowhere" \
 		within "$name" anna "$2" /home/anna/shapes.png >"$state.said" 2>&1 &
 	window=$!
-	{
-		until_line "$state" '"event":"model","name":' &&
-			until_line "$state" '"event":"attachments".*shapes.png' &&
-			xdotool search --sync --onlyvisible --name '^Galago$' windowactivate --sync &&
-			xdotool type --delay 40 "What colour is the triangle?" && xdotool key Return &&
-			until_line "$state" '"event":"turn".*"state":"done"' &&
-			grep '"state":"done"' "$state" | tail -n 1 | grep -qi "\"answer\":\"[^\"]*$colour"
-	} || rc=1
-	import -window root "$shots/$3.png"
+	converse "$state" "$3" || rc=1
 	cat "$state.said"
-	grep '"event":"turn"' "$state" | tail -n 1
-	# Closed as a person does; what hangs is killed by the room's own end.
-	xdotool search --onlyvisible --name '^Galago$' windowclose || true
-	timeout "$patience" tail --pid=$window -f /dev/null || { kill $window; rc=1; }
+	close_window || rc=1
 	rm -f "$state" "$state.said"
 	return $rc
 }
@@ -173,7 +194,7 @@ unpack() {
 # Where the libraries of a desktop are missing, the engine works all the same, and the window's loader names what is missing.
 bare() {
 	local said
-	! said=$(within "$1" anna "$folder/galago" -version 2>&1) || return 1
+	if said=$(within "$1" anna "$folder/galago" -version 2>&1); then return 1; fi
 	echo "$said"
 	grep -q 'libGL.so.1\|libX11.so.6' <<<"$said"
 }
@@ -182,11 +203,11 @@ menu() {
 	local share=$rooms/$1/home/anna/.local/share
 	within "$1" anna "$folder/menu-entry" add
 	cat "$share/applications/$id.desktop"
-	! command -v desktop-file-validate >/dev/null || desktop-file-validate "$share/applications/$id.desktop"
+	desktop-file-validate "$share/applications/$id.desktop"
 	grep -qF "Exec=\"$folder/galago\" %F" "$share/applications/$id.desktop"
 	[ -s "$share/icons/hicolor/scalable/apps/$id.svg" ] && [ -s "$share/mime/packages/$id.xml" ]
 	within "$1" anna "$folder/menu-entry" remove
-	! find "$share" -name "$id*" | grep .
+	none < <(find "$share" -name "$id*")
 }
 
 # With the file "portable" nothing is written outside the folder.
@@ -199,8 +220,7 @@ portable() {
 	open_window "$1" "$folder/galago" "$2" "$rooms/$1$folder/data/config/galago/settings.json"
 	find "$rooms/$1$folder/data" -type f
 	[ -n "$(find "$rooms/$1$folder/data" -name '*.db' -o -name '*.sqlite')" ]
-	echo "Beside the folder there are:"
-	! find "$home" -mindepth 1 -not -path "$rooms/$1$folder*" -not -path "$home/Gäste & Söhne" -not -name shapes.png | grep .
+	none < <(find "$home" -mindepth 1 -not -path "$rooms/$1$folder*" -not -path "$home/Gäste & Söhne" -not -name shapes.png)
 }
 
 gone_folder() {
@@ -263,8 +283,8 @@ desktop() {
 	cp build/release/bin/demo/*mmproj*.gguf "$rooms/$1/home/anna/named otherwise"
 	within "$1" anna gio info -a standard::content-type "/home/anna/named otherwise" | grep application/x-gguf
 	within "$1" root dpkg -P galago
-	! grep "$id" "$cache"
-	! grep -rl "gguf" "$rooms/$1/usr/share/mime" | grep .
+	none < <(grep "$id" "$cache")
+	none < <(grep -rl "gguf" "$rooms/$1/usr/share/mime")
 }
 
 try_deb() { # SUITE
@@ -281,12 +301,15 @@ try_deb() { # SUITE
 	rm -rf "${rooms:?}/$n"
 }
 
-# --- what both need
+. scripts/test-packages-windows.sh
+
+# --- what all need
 
 colour=green # of the sample's triangle; assets/samples/samples.json has it
 
 begin_screen() {
 	local number
+	[ -z "${xvfb:-}" ] || return 0
 	exec 9<> <(:)
 	Xvfb -displayfd 9 -screen 0 1200x780x24 -nolisten tcp +extension GLX >/dev/null 2>&1 9>&9 &
 	xvfb=$!
@@ -321,21 +344,6 @@ linux() {
 			skip "Debian $suite" "debootstrap could not fetch it from this system's mirror (build/chroots/$suite.log)"
 		fi
 	done
-}
-
-windows() {
-	if [ ! -x scripts/test-packages-windows.sh ]; then
-		echo "scripts/test-packages-windows.sh is not there." >&2
-		failed=$((failed + 1))
-		return
-	fi
-	local log=$shots/windows.log count p f s
-	scripts/test-packages-windows.sh 2>&1 | tee "$log"
-	local rc=${PIPESTATUS[0]}
-	count=$(grep -E '^[0-9]+ passed, [0-9]+ failed, [0-9]+ skipped' "$log" | tail -n 1)
-	read -r p _ f _ s _ <<<"${count:-0 passed, 1 failed, 0 skipped}"
-	[ "$rc" = 0 ] || [ "$f" != 0 ] || f=1
-	passed=$((passed + p)) failed=$((failed + f)) skipped=$((skipped + s))
 }
 
 mkdir -p "$shots"

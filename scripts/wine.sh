@@ -12,6 +12,8 @@ trap 'rm -rf "$new"' EXIT
 export WINEPREFIX=$new WINEARCH=win64 WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml=;winemenubuilder.exe=d"
 unset DISPLAY
 timeout 300 wineboot --init >/dev/null 2>&1 || { echo "wine.sh: wineboot could not make a prefix" >&2; exit 1; }
+# Wine 8 says that it is Windows 7, which our installer refuses.
+timeout 60 /usr/lib/wine/wine64 winecfg -v win10 >/dev/null 2>&1
 timeout 60 wineserver -w
 x86_64-w64-mingw32-gcc-posix -s -shared -o "$new/drive_c/windows/system32/bcryptprimitives.dll" scripts/wine/bcryptprimitives.c -ladvapi32
 

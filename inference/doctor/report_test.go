@@ -354,7 +354,7 @@ func TestModelOpenedLast(t *testing.T) {
 		"fits":      {settingsOf(demo, 2048), 8 << 30, "Model opened last", "context of 2048 tokens in f16", ""},
 		"too much":  {settingsOf(demo, 2048), 1 << 20, "Model opened last", "3.3 million parameters", "layers fit on the card"},
 		"gone":      {`{"model": "/no/such/diary.gguf"}`, 0, "Model opened last", "", "<private>"},
-		"a picture": {`{"model": "` + filepath.Join(demo.Model, "..", "manifest.json") + `"}`, 0, "Model opened last", "", "<private>"},
+		"a picture": {`{"model": "` + filepath.ToSlash(filepath.Join(demo.Model, "..", "manifest.json")) + `"}`, 0, "Model opened last", "", "<private>"},
 	} {
 		if err := os.RemoveAll(filepath.Join(home, "config", "galago")); err != nil {
 			t.Fatal(err)

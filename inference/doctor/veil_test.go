@@ -2,6 +2,7 @@ package doctor
 
 import (
 	"context"
+	"runtime"
 	"strings"
 	"testing"
 
@@ -22,6 +23,9 @@ func annasVeil() *veil {
 }
 
 func TestVeilHides(t *testing.T) {
+	if runtime.GOOS == "windows" {
+		t.Skip("its paths are those of Linux")
+	}
 	v := annasVeil()
 	for text, want := range map[string]string{
 		"":                           "",

@@ -177,11 +177,15 @@ func TestARelativeFolderNeverCounts(t *testing.T) {
 	besideEngine(t)
 	t.Chdir(t.TempDir())
 	engineIn(t, "here", "good")
-	engineIn(t, "new\nline", "good")
+	strange := "new\nline"
+	if runtime.GOOS == "windows" {
+		strange = "100% #ü" // no name has a line break there
+	}
+	engineIn(t, strange, "good")
 	for _, c := range []struct {
 		named string
 		ok    bool
-	}{{"here", false}, {"./here", false}, {filepath.Join(mustGetwd(t), "new\nline"), true}} {
+	}{{"here", false}, {"./here", false}, {filepath.Join(mustGetwd(t), strange), true}} {
 		if err := change(func(x *choice) { x.Named = c.named }); err != nil {
 			t.Fatal(err)
 		}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 	"time"
@@ -253,12 +254,16 @@ func TestAnEngineThatKillsWorkersTwiceIsLeftOut(t *testing.T) {
 
 func TestTrySaysWhatIsMissingAndTheCure(t *testing.T) {
 	home(t)
+	since13, since12 := "580.65.06", "525.60.13"
+	if runtime.GOOS == "windows" {
+		since13, since12 = "580", "528.33"
+	}
 	for plays, want := range map[string][]string{
 		"good":                              nil,
 		"problem library libcublas.so.13":   {"libcublas.so.13 is missing", "Install the engine again"},
 		"problem no_driver libcuda.so.1":    {"driver is not installed", "install the driver"},
-		"problem old_driver x 13000 12040":  {"runs CUDA 12.4 at most", "needs CUDA 13.0", "580.65.06"},
-		"problem old_driver x 12090 0":      {"missing, or too old", "525.60.13"},
+		"problem old_driver x 13000 12040":  {"runs CUDA 12.4 at most", "needs CUDA 13.0", since13},
+		"problem old_driver x 12090 0":      {"missing, or too old", since12},
 		"problem mixed":                     {"Restart the machine"},
 		"problem no_card":                   {"no card that the engine can use"},
 		"problem system GLIBC_2.38":         {"GLIBC_2.38 is missing", "make engine-cuda"},

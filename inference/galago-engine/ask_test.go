@@ -16,6 +16,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -223,7 +224,11 @@ func TestAskWithoutTheBuiltInModelExitsWith4(t *testing.T) {
 
 func TestAskWithoutLibrariesExitsWith5(t *testing.T) {
 	t.Run("empty folder", func(t *testing.T) {
-		callIn(t, engine(t), []string{"GALAGO_LIB=" + t.TempDir()}, "ask", "What?").expect(t, exitEngine, "engine", "libggml-base.so is missing")
+		library := "libggml-base.so"
+		if runtime.GOOS == "windows" {
+			library = "ggml-base.dll"
+		}
+		callIn(t, engine(t), []string{"GALAGO_LIB=" + t.TempDir()}, "ask", "What?").expect(t, exitEngine, "engine", library+" is missing")
 	})
 	t.Run("something else under their names", func(t *testing.T) {
 		dir := t.TempDir()

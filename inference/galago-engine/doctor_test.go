@@ -137,7 +137,7 @@ func TestDoctorsTestEndsInTime(t *testing.T) {
 
 func TestDoctorWithoutLibraries(t *testing.T) {
 	r, _ := examined(t, exitEngine, "GALAGO_LIB="+t.TempDir())
-	if f := r.Findings[0]; f.What != "Libraries of llama.cpp" || !strings.Contains(f.Problem, "mtmd") || !strings.Contains(f.Problem, "libllama") {
+	if f := r.Findings[0]; f.What != "Libraries of llama.cpp" || !strings.Contains(f.Problem, "mtmd") || !strings.Contains(f.Problem, "llama.") {
 		t.Errorf("first: %+v", f)
 	}
 	if f := r.found(t, "Engine"); f.Found != "" || !strings.Contains(f.Problem, "missing") {

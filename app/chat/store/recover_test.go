@@ -20,6 +20,7 @@ func library(t *testing.T) string {
 	ok(t, os.WriteFile(filepath.Join(dir, databaseName), libraryDatabase, 0o600))
 	p := must(openPictures(filepath.Join(dir, picturesName)))(t)
 	ok(t, p.put(HashOf([]byte("a picture")), []byte("a picture")))
+	ok(t, p.root.Close())
 	return dir
 }
 

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -80,7 +81,11 @@ func ask(t testing.TB, s *Store, conversation int64, question, answer string, pi
 }
 
 func TestWhatIsStoredIsThereAgain(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "with space, 100% #1? ü&x=y", "deep")
+	name := "with space, 100% #1? ü&x=y"
+	if runtime.GOOS == "windows" {
+		name = strings.ReplaceAll(name, "?", "") // cannot be in a name there
+	}
+	dir := filepath.Join(t.TempDir(), name, "deep")
 	s := mustOpen(t, dir)
 	shelf := must(s.PutPicture([]byte("a shelf")))(t)
 	mug := must(s.PutPicture([]byte("a mug")))(t)

@@ -315,8 +315,8 @@ func TestListThatIsDamaged(t *testing.T) {
 	}
 	in(t, func(w *world) {
 		w.m.Close()
-		write(t, filepath.Join(w.memory, recordName), []byte(`{"version":1,"jobs":[{"id":"x","files":[{"url":"https://example.com","path":"../../etc/passwd"}]},{"id":"y"},`+
-			`{"id":"z","files":[{"url":"http://127.0.0.1/z","path":"/z"}]},{"id":"z","files":[{"url":"http://127.0.0.1/z","path":"/z"}]}]}`))
+		z := `{"id":"z","files":[{"url":"http://127.0.0.1/z","path":"` + filepath.VolumeName(w.memory) + `/z"}]}`
+		write(t, filepath.Join(w.memory, recordName), []byte(`{"version":1,"jobs":[{"id":"x","files":[{"url":"https://example.com","path":"../../etc/passwd"}]},{"id":"y"},`+z+`,`+z+`]}`))
 		w.open()
 		w.until("there", func(s State) bool { return s.ID == "z" })
 		if len(w.states) != 1 {

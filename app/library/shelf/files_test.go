@@ -94,7 +94,11 @@ func link(t testing.TB, target string, path ...string) string {
 	if err := os.MkdirAll(filepath.Dir(p), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(target, p); err != nil {
+	err := os.Symlink(target, p)
+	if err == nil {
+		_, err = os.Lstat(p) // Wine 8 makes none, and no error of it
+	}
+	if err != nil {
 		t.Skip("no links here: ", err)
 	}
 	return p

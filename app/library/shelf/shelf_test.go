@@ -3,6 +3,7 @@ package shelf
 import (
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -94,7 +95,8 @@ func TestGone(t *testing.T) {
 }
 
 func TestDamagedList(t *testing.T) {
-	whole := `{"version": 1, "models": [{"name": "A", "model": "/m/a.gguf"}, {"name": "B", "model": "/m/b.gguf", "source": "own"}]}`
+	m := filepath.ToSlash(t.TempDir()) // absolute, as Windows has it too
+	whole := `{"version": 1, "models": [{"name": "A", "model": "` + m + `/a.gguf"}, {"name": "B", "model": "` + m + `/b.gguf", "source": "own"}]}`
 	for name, c := range map[string]struct {
 		data string
 		left int
@@ -103,8 +105,8 @@ func TestDamagedList(t *testing.T) {
 		"empty":           {"", 0},
 		"zeros":           {strings.Repeat("\x00", 4096), 0},
 		"another thing":   {`["a"]`, 0},
-		"one bad entry":   {strings.Replace(whole, `"/m/a.gguf"`, `17`, 1), 1},
-		"a relative path": {strings.Replace(whole, `"/m/a.gguf"`, `"../../etc/passwd"`, 1), 1},
+		"one bad entry":   {strings.Replace(whole, `"`+m+`/a.gguf"`, `17`, 1), 1},
+		"a relative path": {strings.Replace(whole, m+`/a.gguf`, `../../etc/passwd`, 1), 1},
 		"endless":         {whole + strings.Repeat(" ", maxList), 0},
 	} {
 		dir := t.TempDir()
@@ -126,7 +128,7 @@ func TestDamagedList(t *testing.T) {
 			t.Errorf("%s: afterwards %+v", name, got)
 		}
 	}
-	twice, err := Open(put(t, []byte(strings.Replace(whole, "/m/a.gguf", "/m/b.gguf", 1)), t.TempDir(), "models.json"))
+	twice, err := Open(put(t, []byte(strings.Replace(whole, "/a.gguf", "/b.gguf", 1)), t.TempDir(), "models.json"))
 	if err != nil || len(twice.List()) != 1 {
 		t.Errorf("one model twice: %+v, %v", twice.List(), err)
 	}
@@ -140,6 +142,9 @@ func TestListThatCannotBeWritten(t *testing.T) {
 		t.Errorf("added: %v", err)
 	}
 	wantModels(t, s)
+	if runtime.GOOS == "windows" {
+		return // a file on the way to the list is to Windows as if there were no list
+	}
 	if s, err := Open(filepath.Join(dir, "data", "models.json")); err == nil || s == nil || !strings.Contains(err.Error(), "could not be read") {
 		t.Errorf("opened: %v", err)
 	}
