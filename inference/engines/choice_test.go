@@ -193,7 +193,7 @@ func TestARelativeFolderNeverCounts(t *testing.T) {
 			t.Errorf("%q counts: %v", c.named, ok)
 		}
 	}
-	if env := Environment(); len(env) != 1 || !strings.HasSuffix(env[0], "new\nline") {
+	if env := Environment(); len(env) != 1 || !strings.HasSuffix(env[0], strange) {
 		t.Errorf("%q", env)
 	}
 }

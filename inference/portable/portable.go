@@ -94,8 +94,11 @@ func places(data string) map[string]string {
 		"XDG_STATE_HOME":  filepath.Join(data, "state"),
 		"XDG_CACHE_HOME":  filepath.Join(data, "cache"),
 	}
-	if runtime.GOOS == "windows" { // these are asked by the toolkit and by its search for fonts
+	if runtime.GOOS == "windows" {
+		// These are asked by the toolkit and by its search for fonts.
 		env["USERPROFILE"], env["LOCALAPPDATA"] = filepath.Join(data, "profile"), filepath.Join(data, "cache")
+		// Elsewhere what is kept for the time of a login lies in memory; Windows has no such folder.
+		env["XDG_RUNTIME_DIR"] = filepath.Join(data, "state")
 	}
 	return env
 }

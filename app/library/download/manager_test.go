@@ -315,7 +315,8 @@ func TestListThatIsDamaged(t *testing.T) {
 	}
 	in(t, func(w *world) {
 		w.m.Close()
-		z := `{"id":"z","files":[{"url":"http://127.0.0.1/z","path":"` + filepath.VolumeName(w.memory) + `/z"}]}`
+		path := filepath.Join(filepath.VolumeName(w.memory)+string(filepath.Separator), "z")
+		z := fmt.Sprintf(`{"id":"z","files":[{"url":"http://127.0.0.1/z","path":%q}]}`, path)
 		write(t, filepath.Join(w.memory, recordName), []byte(`{"version":1,"jobs":[{"id":"x","files":[{"url":"https://example.com","path":"../../etc/passwd"}]},{"id":"y"},`+z+`,`+z+`]}`))
 		w.open()
 		w.until("there", func(s State) bool { return s.ID == "z" })
