@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"weak"
 
@@ -71,6 +72,7 @@ func (p *pixelCache) get(picture *vision.Picture, grid vision.Grid) vision.Prepa
 	prepared := p.make(picture, grid)
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	p.dropGone()
 	p.entries = append(p.entries, pixelEntry{key, prepared})
 	p.bytes += len(prepared.RGB)
 	for p.bytes > cachedPixels && len(p.entries) > 1 {
@@ -78,4 +80,15 @@ func (p *pixelCache) get(picture *vision.Picture, grid vision.Grid) vision.Prepa
 		p.entries = p.entries[1:]
 	}
 	return prepared
+}
+
+// dropGone drops what belongs to pictures that nobody has any more, and so nobody can ask about.
+func (p *pixelCache) dropGone() {
+	p.entries = slices.DeleteFunc(p.entries, func(e pixelEntry) bool {
+		gone := e.key.picture.Value() == nil
+		if gone {
+			p.bytes -= len(e.prepared.RGB)
+		}
+		return gone
+	})
 }

@@ -2,6 +2,7 @@ package inference
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,6 +45,23 @@ func TestPixelsAreKeptWithinBounds(t *testing.T) {
 	if p.get(pictures[0], vision.Grid{Factor: 28}); *count != 8 {
 		t.Errorf("prepared %d times", *count)
 	}
+}
+
+// Pixels of a picture that nobody has any more cannot be asked for again.
+func TestPixelsGoWithTheirPicture(t *testing.T) {
+	p, _ := countingCache(1000)
+	kept := somePicture(2, 2)
+	grid := vision.Grid{Factor: 32}
+	for range 20 {
+		p.get(somePicture(2, 2), grid)
+	}
+	p.get(kept, grid)
+	runtime.GC()
+	p.get(kept, vision.Grid{Factor: 28})
+	if len(p.entries) != 2 || p.bytes != 2000 {
+		t.Errorf("%d bytes in %d entries are kept for one picture at two sizes", p.bytes, len(p.entries))
+	}
+	runtime.KeepAlive(kept)
 }
 
 func TestTooManyPictures(t *testing.T) {
