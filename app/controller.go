@@ -281,6 +281,7 @@ func (c *Controller) ask(text string) {
 // askIn puts a question at the end of a conversation.
 func (c *Controller) askIn(k *talk, text string, pictures []chat.Image, thumbs []image.Image) {
 	c.touched = true
+	c.opening++ // a conversation that comes from the disk only now would hide the question
 	t := &chat.Turn{ID: c.id(), Question: text, Images: pictures}
 	k.add(t, thumbs)
 	c.keepQuestion(k, t)

@@ -502,6 +502,21 @@ func TestTheSidebarsWishes(t *testing.T) {
 	}
 }
 
+// A conversation that comes from the disk after a question was asked does not hide the question.
+func TestAConversationThatComesTooLate(t *testing.T) {
+	k := newKeeping(t)
+	k.answer(0, "apples", "red")
+	apples := k.stored
+	k.NewChat()
+	k.OpenConversation(apples, 0)
+	k.ask(1, "pears")
+	k.say(1, started, delta("green"), done)
+	k.settle()
+	if k.stored == apples || len(k.view.turns) != 1 || k.view.turn(0).Question != "pears" {
+		t.Errorf("open is %d with %d turns", k.stored, len(k.view.turns))
+	}
+}
+
 func TestOnlyTheLastSearchIsShown(t *testing.T) {
 	k := newKeeping(t)
 	k.answer(0, "apples", "red")
