@@ -15,7 +15,7 @@ GO ?= go
 # NVML's header warns about its own old functions, at length: show the compiler's words only when it fails.
 quietly = $(1) 2>build/go.log || { cat build/go.log; exit 1; }
 
-.PHONY: help run build test test-models lint e2e bench bench-inner bench-compare engine-cuda windows release packages test-windows test-packages bench-footprint screenshots demo-model demo-eval clean deps llama demo
+.PHONY: help run build test test-models lint e2e bench bench-inner bench-compare soak engine-cuda windows release packages test-windows test-packages bench-footprint screenshots demo-model demo-eval clean deps llama demo
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-15s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -82,6 +82,10 @@ bench: build ## measure speed beside llama-server and llama-mtmd-cli, into docs/
 
 bench-inner: ## benchmarks of the inner parts
 	@$(GO) test -run '^$$' -bench . -benchmem ./inference/... ./app/... ./ui/...
+
+soak: build ## use it at random for 20 minutes and watch answers, memory and leftovers, into build/soak: make soak [MINUTES=n] [SEED=n]
+	@scripts/deps.sh test
+	@MINUTES="$(MINUTES)" SEED="$(SEED)" scripts/soak.sh
 
 bench-compare: ## benchmarks of the inner parts at two commits: make bench-compare OLD=HEAD~1 [NEW=HEAD]
 	@scripts/bench-compare.sh $(OLD) $(NEW)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"image"
@@ -295,6 +296,35 @@ func (c *Controller) showAttachments() {
 	}
 	c.view.SetAttachments(list)
 	c.showPending()
+	c.lookAhead()
+}
+
+// lookAhead has the composer's pictures encoded while the person types, unless the settings say otherwise.
+func (c *Controller) lookAhead() {
+	var pictures []inference.Image
+	for _, a := range c.attachments {
+		if a.picture != nil && !c.settings.LookOnSend {
+			pictures = append(pictures, inference.Image{Picture: a.picture, Detail: a.detail})
+		}
+	}
+	if slices.Equal(pictures, c.looked.pictures) {
+		return
+	}
+	if c.looked.stop != nil {
+		c.looked.stop()
+	}
+	c.looked = looked{pictures: pictures}
+	if len(pictures) > 0 {
+		ctx, stop := context.WithCancel(context.Background())
+		c.looked.stop = stop
+		c.client.Look(ctx, pictures)
+	}
+}
+
+// looked is what the engine was told to encode ahead.
+type looked struct {
+	pictures []inference.Image
+	stop     func()
 }
 
 // showPending tells the gauge what the composer's question will add. A model that loads is on its way into the gauge

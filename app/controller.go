@@ -50,7 +50,8 @@ type Controller struct {
 	trouble    error                        // why something is not kept; nil when all is
 	touched    bool                         // the person has begun something
 
-	listing      listing            // of all conversations
+	listing      listing // of all conversations
+	looked       looked
 	opening      int                // counts what was to be opened, so that a late one is known as one
 	query        string             // what is searched for
 	stopSearch   context.CancelFunc // of the search for it; nil when none runs
@@ -269,6 +270,7 @@ func (c *Controller) ask(text string) {
 		thumbs = append(thumbs, a.large)
 	}
 	c.attachments, c.notice = nil, nil // who asks has read the notice
+	c.looked = looked{}                // the question is about what is being encoded: that goes on
 	c.showBanner()
 	if !c.edited {
 		c.compose("")

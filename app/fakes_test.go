@@ -132,6 +132,12 @@ type fakeClient struct {
 	clearErr error
 	unloads  int
 	submit   func(inference.Request) // called by Submit; may be nil
+	looks    []fakeLook
+}
+
+type fakeLook struct {
+	ctx      context.Context
+	pictures []inference.Image
 }
 
 type fakeRequest struct {
@@ -169,6 +175,12 @@ func (f *fakeClient) Unload(context.Context) (inference.Cleared, error) {
 	defer f.mu.Unlock()
 	f.unloads++
 	return f.cleared, f.clearErr
+}
+
+func (f *fakeClient) Look(ctx context.Context, pictures []inference.Image) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.looks = append(f.looks, fakeLook{ctx, pictures})
 }
 
 func (f *fakeClient) Configure(inference.Policy) {}

@@ -517,6 +517,37 @@ func TestAConversationThatComesTooLate(t *testing.T) {
 	}
 }
 
+// Pictures are encoded while the person types; what is taken out of the composer is not, and what is asked about goes on.
+func TestLookingAhead(t *testing.T) {
+	k := newKeeping(t)
+	k.AttachImage("a.png", pngOf(t, 64, 48))
+	k.attached()
+	k.AttachImage("b.png", pngOf(t, 48, 64))
+	k.attached()
+	looks := k.client.looks
+	if len(looks) < 2 || len(looks[len(looks)-1].pictures) != 2 || looks[0].ctx.Err() == nil {
+		t.Fatalf("with two pictures: %+v", looks)
+	}
+	k.Detach(k.attachments[0].id)
+	looks = k.client.looks
+	last := looks[len(looks)-1]
+	if len(last.pictures) != 1 || looks[len(looks)-2].ctx.Err() == nil {
+		t.Fatalf("with one taken out: %+v", looks)
+	}
+	k.ask(0, "What is this?")
+	if last.ctx.Err() != nil || k.request(0).Messages[0].Images[0] != last.pictures[0] {
+		t.Errorf("asked about it: %v, %+v", last.ctx.Err(), k.request(0).Messages[0].Images[0])
+	}
+	k.say(0, started, delta("a picture"), done)
+	n := len(k.client.looks)
+	k.Controller.settings.LookOnSend = true
+	k.AttachImage("c.png", pngOf(t, 32, 32))
+	k.attached()
+	if len(k.client.looks) != n {
+		t.Error("it looks ahead although the settings say otherwise")
+	}
+}
+
 func TestOnlyTheLastSearchIsShown(t *testing.T) {
 	k := newKeeping(t)
 	k.answer(0, "apples", "red")

@@ -80,6 +80,7 @@ func (c *Controller) ChangeSettings(s ui.Settings) {
 	next.MaxTokens, next.Seed = s.MaxTokens, s.Seed
 	next.Context, next.KVType, next.Detail = s.Context, s.KVType, s.Detail
 	next.FreeAfterAnswer, next.IdleMinutes = s.FreeAfterAnswer, s.IdleMinutes
+	next.LookOnSend = s.LookOnSend
 	next.Theme, next.TextSize, next.Language = s.Theme, s.TextSize, s.Language
 	next.Mirror = strings.TrimSpace(s.Mirror)
 	c.adopt(c.settings.with(next))
@@ -217,7 +218,7 @@ func (c *Controller) showSettings() {
 	c.view.SetSettings(ui.Settings{
 		System: s.System, Temperature: s.temperature(c.manifest.Temperature), TopK: s.TopK, TopP: s.TopP, MinP: s.MinP,
 		RepeatPenalty: s.RepeatPenalty, MaxTokens: s.MaxTokens, Seed: s.Seed,
-		Context: s.Context, KVType: s.KVType, Detail: s.Detail,
+		Context: s.Context, KVType: s.KVType, Detail: s.Detail, LookOnSend: s.LookOnSend,
 		FreeAfterAnswer: s.FreeAfterAnswer, FreeCost: freeCost(c.status.FreeCost), IdleMinutes: s.IdleMinutes,
 		Theme: s.Theme, TextSize: s.TextSize, Language: s.Language, Mirror: s.Mirror,
 		Info: c.settingsInfo(),

@@ -38,7 +38,8 @@ type Settings struct {
 	FreeAfterAnswer bool // frees working memory after every answer
 	IdleMinutes     int  // unloads the model after so long without a question; 0: never
 
-	Detail string // of new pictures: low or high; empty: auto
+	Detail     string // of new pictures: low or high; empty: auto
+	LookOnSend bool   // pictures are encoded when they are asked about, and not as soon as they are in the composer
 
 	Theme       string  // system, light or dark
 	TextSize    float64 // a factor
@@ -123,6 +124,7 @@ var settingFields = []settingField{
 	plainField("free_after_answer", func(s *Settings) *bool { return &s.FreeAfterAnswer }),
 	numberField("idle_minutes", idleRange, func(s *Settings) *int { return &s.IdleMinutes }),
 	choiceField("picture_detail", func(s *Settings) *string { return &s.Detail }, "", "low", "high"),
+	plainField("look_on_send", func(s *Settings) *bool { return &s.LookOnSend }),
 	choiceField("theme", func(s *Settings) *string { return &s.Theme }, "system", "light", "dark"),
 	numberField("text_size", textSizeRange, func(s *Settings) *float64 { return &s.TextSize }),
 	choiceField("language", func(s *Settings) *string { return &s.Language }, append([]string{""}, slices.Sorted(maps.Keys(languages))...)...),

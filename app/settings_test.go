@@ -50,7 +50,7 @@ func everything() Settings {
 	s := Settings{
 		Sampling:  Sampling{System: "Be “terse”.\n", Temperature: &hot, TopK: 7, TopP: 0.5, MinP: 0.25, RepeatPenalty: 1.5},
 		MaxTokens: 64, Seed: math.MaxUint32, Model: "/m", MMProj: "/p", GPU: "GPU-1", Context: 512, KVType: "q8_0",
-		FreeAfterAnswer: true, IdleMinutes: 5, Detail: "high", Theme: "light", TextSize: 1.25, Language: "de", HideSidebar: true,
+		FreeAfterAnswer: true, IdleMinutes: 5, Detail: "high", LookOnSend: true, Theme: "light", TextSize: 1.25, Language: "de", HideSidebar: true,
 		Mirror: "https://mirror.example", Welcomed: true,
 	}
 	s.Presets = []Preset{{"Mine", defaultSampling()}, {"Another", s.Sampling}}

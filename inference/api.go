@@ -223,6 +223,10 @@ type Client interface {
 	// choices that would make it fit. When memory runs out all the same, settings are reduced step by step and the
 	// request is asked again; each step is told by a Notice.
 	Submit(ctx context.Context, r Request, on func(Event))
+	// Look has pictures encoded before they are asked about, when there is nothing else to do: a Submit that is not about
+	// them ends it, and so does the end of ctx. What comes of it is kept where Options.States says; without, or where
+	// working memory was freed, nothing is done. It returns at once and tells nothing.
+	Look(ctx context.Context, pictures []Image)
 	// Watch registers a function that is called with the status now and after every change. Calling the result ends it.
 	Watch(watch func(Status)) (stop func())
 	// Clear gives memory back or empties the KV cache: at once or, when something runs or loads, after that and before

@@ -271,6 +271,9 @@ func (f *fake) answer(ask protocol.Ask, blob []byte) {
 	cancel := f.cancels[ask.ID]
 	f.mu.Unlock()
 	question := ask.Messages[len(ask.Messages)-1].Text
+	if ask.Look {
+		question = "wait" // until it is cancelled
+	}
 	word, _, _ := strings.Cut(question, " ")
 	f.say(protocol.KindProgress, protocol.Progress{ID: ask.ID, Phase: protocol.PhasePrompt, Done: 1, Total: 1})
 	f.say(protocol.KindReused, protocol.Reused{ID: ask.ID, Tokens: 1, Prompt: 2})

@@ -98,7 +98,7 @@ func (s *Service) loadRanOut(c *child) bool {
 // end, and for a request that is being cancelled.
 func (s *Service) answerRanOut(c *child) bool {
 	t := s.run
-	if t == nil || !t.sent || t.cancelling {
+	if t == nil || !t.sent || t.cancelling || t.look {
 		return false
 	}
 	before := s.plan.settings

@@ -54,6 +54,7 @@ func (s *Service) enqueueClear(k *clearing) {
 	case s.unloaded:
 		k.reply(Cleared{What: k.what, Device: s.measuredOn()}, nil) // nothing is held
 	default:
+		s.stopLooking(nil)
 		s.clears = append(s.clears, k)
 	}
 }

@@ -27,6 +27,7 @@ type task struct {
 	over       bool            // its terminal event was told
 	again      bool            // it is asked again because memory ran out
 	largest    int             // tokens of its largest picture
+	look       bool            // it only has its pictures encoded; see Look
 }
 
 // Submit queues a request; see Client. After Close, on is called from Submit itself.
@@ -58,6 +59,7 @@ func (s *Service) enqueue(t *task) {
 	t.id = s.lastID
 	t.unhook = context.AfterFunc(t.ctx, func() { s.box.post(func() { s.cancel(t) }) })
 	s.queue = append(s.queue, t)
+	s.stopLooking(t)
 	s.lastUse = s.now()
 	s.wake()
 	if s.failure != nil {
@@ -116,6 +118,9 @@ func (s *Service) drop(t *task) {
 	if s.run == t {
 		s.run = nil
 	}
+	if s.ahead == t {
+		s.ahead = nil
+	}
 	s.queue = slices.DeleteFunc(s.queue, func(q *task) bool { return q == t })
 }
 
@@ -125,6 +130,10 @@ func (s *Service) dropAll(e Event) {
 	all := s.queue
 	if s.run != nil {
 		all = append([]*task{s.run}, all...)
+	}
+	if s.ahead != nil {
+		all = append(all, s.ahead)
+		s.ahead = nil
 	}
 	s.run, s.queue = nil, nil
 	for _, t := range all {
@@ -159,10 +168,12 @@ func (s *Service) begin() {
 		s.finish(t, Event{Kind: Failed, Err: &Error{Code: protocol.CodeNoVision, Op: opAsk}})
 		return
 	}
-	for _, line := range s.ladder.notices {
-		t.on(Event{Kind: Notice, Text: line})
+	if !t.look {
+		for _, line := range s.ladder.notices {
+			t.on(Event{Kind: Notice, Text: line})
+		}
+		s.ladder.notices = nil
 	}
-	s.ladder.notices = nil
 	ask := s.newAsk(t)
 	if pictures == 0 && s.survey.facts == nil {
 		s.ask(t, ask, nil)
@@ -198,7 +209,7 @@ func (s *Service) admit(t *task, st Status) (images []protocol.Image, blob [][]b
 func (s *Service) newAsk(t *task) protocol.Ask {
 	r := t.request
 	ask := protocol.Ask{
-		ID: t.id, Conversation: r.Conversation, Continue: r.Continue, MaxTokens: r.MaxTokens, Temperature: r.Temperature, Seed: r.Seed,
+		ID: t.id, Look: t.look, Conversation: r.Conversation, Continue: r.Continue, MaxTokens: r.MaxTokens, Temperature: r.Temperature, Seed: r.Seed,
 		RepeatPenalty: r.RepeatPenalty, RepeatLastN: r.RepeatLastN, TopK: r.TopK, TopP: r.TopP, MinP: r.MinP,
 	}
 	if ask.MaxTokens <= 0 {
@@ -235,9 +246,13 @@ func (s *Service) prepared(t *task, ask protocol.Ask, images []protocol.Image, b
 	s.ask(t, ask, blob)
 }
 
-// unbegin puts a task that was not sent back to the head of the queue.
+// unbegin puts a task that was not sent back to the head of the queue. One that only looks is not worth it.
 func (s *Service) unbegin(t *task) {
 	s.run = nil
+	if t.look {
+		s.finish(t, Event{Kind: Cancelled})
+		return
+	}
 	s.queue = append([]*task{t}, s.queue...)
 }
 
@@ -296,11 +311,16 @@ func (s *Service) onEnd(c *child, id uint64, e Event) {
 		return
 	}
 	c.phase = phaseIdle
-	s.lastUse = s.now()
 	if e.Kind == Done {
 		s.deaths = 0
 		s.remember(e.Stats.Memory)
 	}
+	if t := s.run; t != nil && t.look {
+		s.run = nil
+		s.finish(t, e)
+		return
+	}
+	s.lastUse = s.now()
 	s.freeDue = s.policy.FreeAfterAnswer
 	s.flush()
 	if t := s.run; t != nil { // else it was cancelled and did not wait for this

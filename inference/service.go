@@ -146,6 +146,7 @@ type Service struct {
 	lastID    uint64
 	queue     []*task         // waiting, first in first out
 	run       *task           // being prepared, or sent to the worker
+	ahead     *task           // of Look: waits until there is nothing else to do; nil: nothing is to be looked at
 	text      strings.Builder // deltas of run that were not told yet
 	pixels    *pixelCache     // has its own lock
 	clears    []*clearing     // waiting
@@ -234,6 +235,8 @@ func (s *Service) next() bool {
 		s.beginFree()
 	case len(s.queue) > 0:
 		s.begin()
+	case s.ahead != nil:
+		s.beginLook()
 	default:
 		return false
 	}
@@ -270,7 +273,8 @@ func (s *Service) status() Status {
 	default:
 		st.State, st.Loaded, st.LoadFor = StateReady, s.loaded, s.loadFor
 		st.Loaded.Vision = s.sight()
-		if s.run != nil || c.phase != phaseIdle || s.unload != nil {
+		looking := s.run != nil && s.run.look // nobody waits for that
+		if !looking && (s.run != nil || c.phase != phaseIdle) || s.unload != nil {
 			st.State = StateBusy
 		}
 	}

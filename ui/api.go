@@ -340,8 +340,9 @@ type Settings struct {
 	FreeCost        string // what that costs, as measured, such as "adds about 0.4 s to each question"; read only
 	IdleMinutes     int    // unload the model after so many minutes without a question; 0: never
 
-	Detail string // of new pictures: "low", "" (auto) or "high"
-	Mirror string // address that models are downloaded from; empty: Info.Hub
+	Detail     string // of new pictures: "low", "" (auto) or "high"
+	LookOnSend bool   // pictures are encoded only when they are asked about
+	Mirror     string // address that models are downloaded from; empty: Info.Hub
 
 	Theme    string  // "system", "light" or "dark"
 	TextSize float64 // a factor; 0 is the usual size

@@ -75,6 +75,7 @@ type settingsForm struct {
 	restart *noticeRow
 	gpu     *formRow
 	cards   *formSelect
+	ahead   *formCheck
 	free    *formCheck
 	freeRow *formRow
 	folder  *formRow
@@ -338,6 +339,13 @@ func (f *settingsForm) pictures(s *section) {
 		words.T("How closely the model looks. Low is cheap, for pictures without small print; high takes as many tokens as model and memory allow. Each picture can be set apart where it is added."),
 		[]Option{{"low", words.T("Low")}, {"", words.T("Auto")}, {"high", words.T("High")}},
 		func(s *Settings) *string { return &s.Detail }))
+	f.ahead = newFormCheck(words.T("Look at pictures while I type"), true, func() {
+		f.change(func(s *Settings) { s.LookOnSend = !f.ahead.Checked })
+	})
+	f.ahead.onFocus = func() { f.reveal(f.ahead) }
+	ahead := newFormRow(words.T("Before the question"), words.T("The answer begins sooner. Otherwise pictures are encoded when you send."), f.ahead)
+	ahead.wide, ahead.width = true, 1
+	s.rows.add(ahead)
 }
 
 func (f *settingsForm) data(s *section) {
@@ -377,6 +385,10 @@ func (f *settingsForm) showRest() {
 		cost = words.T("the next question makes it again, which takes longer")
 	}
 	f.freeRow.hint.setText(words.T("The model’s weights stay in memory: %s.", cost))
+	if f.ahead.Checked == f.settings.LookOnSend {
+		f.ahead.Checked = !f.settings.LookOnSend
+		f.ahead.Refresh()
+	}
 	if f.free.Checked != f.settings.FreeAfterAnswer {
 		f.free.Checked = f.settings.FreeAfterAnswer
 		f.free.Refresh()

@@ -122,6 +122,9 @@ func (b *Backend) Ask(ctx context.Context, ask protocol.Ask, blob []byte, out wo
 	stop := watch(ctx)
 	defer stop()
 	log.reset()
+	if ask.Look && (b.states == nil || b.mtmd == 0 || b.lctx == 0) {
+		return protocol.Done{ID: ask.ID}, nil
+	}
 	if err := r.prepare(ctx); err != nil {
 		return protocol.Done{}, err
 	}
@@ -133,6 +136,9 @@ func (b *Backend) Ask(ctx context.Context, ask protocol.Ask, blob []byte, out wo
 		return protocol.Done{}, err
 	}
 	defer p.free()
+	if ask.Look {
+		return r.look(ctx, p)
+	}
 	b.remember(p.said)
 	if err := r.prefill(ctx, p); err != nil {
 		return protocol.Done{}, err
@@ -232,6 +238,20 @@ func (r *run) prefill(ctx context.Context, p *prompt) error {
 	return nil
 }
 
+// look encodes the pictures of a prompt and keeps what comes out; the KV cache stays as it is.
+func (r *run) look(ctx context.Context, p *prompt) (protocol.Done, error) {
+	for i, piece := range p.pieces {
+		if piece.image == "" {
+			continue
+		}
+		if _, err := r.embeddings(ctx, p.chunks[i], piece); err != nil {
+			return protocol.Done{}, err
+		}
+	}
+	r.stats.Memory = r.b.held.list()
+	return protocol.Done{ID: r.ask.ID, Stats: r.stats}, nil
+}
+
 // keepPrefix drops from the KV cache what is not the prompt's beginning, and says how many pieces are left.
 func (b *Backend) keepPrefix(want []piece) int {
 	keep := commonPrefix(b.cached, want)
@@ -272,7 +292,7 @@ func (r *run) embeddings(ctx context.Context, chunk mtmd.InputChunk, p piece) ([
 	}
 	embd, err := r.encode(ctx, chunk, p)
 	if err == nil {
-		r.b.keepPicture(p, embd)
+		r.b.keepPicture(r.ask.Conversation, p, embd)
 	}
 	return embd, err
 }

@@ -232,8 +232,8 @@ func (b *Backend) known(p piece) []float32 {
 	return nil
 }
 
-// keepPicture puts a picture's embeddings, which are C's, into the store.
-func (b *Backend) keepPicture(p piece, embd []float32) {
+// keepPicture puts a picture's embeddings, which are C's, into the store, as a conversation's.
+func (b *Backend) keepPicture(conversation string, p piece, embd []float32) {
 	if b.states == nil {
 		return
 	}
@@ -241,7 +241,7 @@ func (b *Backend) keepPicture(p piece, embd []float32) {
 	for _, f := range embd {
 		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(f))
 	}
-	b.states.Put(statecache.Entry{Group: b.talk, ID: pictureID(p)}, data)
+	b.states.Put(statecache.Entry{Group: conversation, ID: pictureID(p)}, data)
 }
 
 func floats(data []byte) []float32 {

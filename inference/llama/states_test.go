@@ -182,3 +182,46 @@ func TestCancelledConversationIsKept(t *testing.T) {
 		t.Errorf("%d pictures encoded, %+v", h.encoded, done.Stats)
 	}
 }
+
+// A picture that was looked at ahead is not encoded again when it is asked about, and looking changes nothing else.
+func TestLookIsKeptForTheQuestion(t *testing.T) {
+	b := backend(t)
+	p := []vision.Prepared{picture(t, "0000.jpg")}
+	const one = "What colour is the circle?"
+	loadKept(t, t.TempDir(), sharedDemo.Context)
+	look := func(ctx context.Context) (protocol.Done, error) {
+		ask, blob := say(p, "?")
+		ask.Look = true
+		return b.Ask(ctx, ask, blob, &heard{})
+	}
+	want, _, _ := b.talkOf(t, "a", p, one)
+	if _, err := b.Clear(protocol.ForgetCache); err != nil {
+		t.Fatal(err)
+	}
+	other, _, _ := b.talkOf(t, "b", nil, "What can you do?")
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := look(cancelled); err == nil {
+		t.Error("a look that was cancelled ends well")
+	}
+	done, err := look(t.Context())
+	if err != nil || done.Stats.EncodeTokens == 0 {
+		t.Fatalf("%+v, %v", done, err)
+	}
+	if again, err := look(t.Context()); err != nil || again.Stats.EncodeTokens != 0 {
+		t.Errorf("a second look: %+v, %v", again, err)
+	}
+	if _, done, h := b.talkOf(t, "b", nil, "What can you do?", other, "And?"); h.reused.Tokens < done.Stats.PromptTokens/2 {
+		t.Errorf("looking cost the open conversation its KV cache: %+v", h.reused)
+	}
+	got, answered, _ := b.talkOf(t, "c", p, one)
+	if got != want || answered.Stats.EncodeTokens != 0 {
+		t.Errorf("%q with %d tokens encoded, without looking %q", got, answered.Stats.EncodeTokens, want)
+	}
+	if _, err := b.Clear(protocol.FreeWorking); err != nil {
+		t.Fatal(err)
+	}
+	if done, err := look(t.Context()); err != nil || b.mtmd != 0 || done.Stats.EncodeTokens != 0 {
+		t.Errorf("looking took memory that was freed: %+v, %v", done, err)
+	}
+}

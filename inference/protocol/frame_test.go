@@ -59,7 +59,7 @@ func TestEveryMessage(t *testing.T) {
 	for _, m := range []any{
 		Hello{Version: 1, Engine: "e", Llama: "l", System: "s", Devices: []Device{{"CUDA0", "RTX", "GPU", "CUDA"}}},
 		Load{Model: "m", MMProj: "p", Context: 1, Batch: 2, GPULayers: -1, KVType: "q8_0", Threads: 3, ImageMinTokens: 4, ImageMaxTokens: 5},
-		Ask{1, []Message{{"system", "s", 0}}, nil, true, 2, 0.7, 3, "c", 1.1, -1, 40, 0.95, 0.05},
+		Ask{1, []Message{{"system", "s", 0}}, nil, true, 2, 0.7, 3, "c", 1.1, -1, 40, 0.95, 0.05, true},
 		Loaded{Name: "n", Parameters: 1 << 60, WeightBytes: 1 << 61, Vision: Vision{true, "qwen3vl_merger", 32, 8, 4096}, LoadMillis: -1},
 		Progress{1, PhaseEncode, 2, 3, StageEncode},
 		Reused{1, 2, 3, 4},

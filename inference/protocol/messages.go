@@ -183,6 +183,10 @@ type Ask struct {
 	TopK          int     `json:"top_k"`
 	TopP          float32 `json:"top_p"` // 1: off
 	MinP          float32 `json:"min_p"`
+
+	// Look has the pictures encoded and kept for a later request, and nothing answered; the messages' words do not matter.
+	// Where nothing could be kept, or memory would have to be taken for it first, nothing is done.
+	Look bool `json:"look,omitempty"`
 }
 
 // Message is one turn. Its pictures stand before its text.
