@@ -7,8 +7,8 @@ cd "$(dirname "$0")/.."
 
 stage=$1
 from=packaging/linux
-out=build/packages
-work=build/packages/stage/deb
+out=${GALAGO_PACKAGES:-$PWD/build/packages} # where to; tests have a folder of their own
+work=$out/stage/deb
 package=galago
 
 # packages lists the Debian packages of the libraries that are one of what is given: needed, opened.

@@ -34,9 +34,6 @@ windows_path() { sed "s|^$prefix/drive_c|C:|; s|/|\\\\|g" <<<"$1"; }
 # wine_run runs a program to its end. Its exit code is the program's.
 wine_run() { timeout -k 5 $((patience * 2)) "$wine64" "$@" </dev/null; }
 
-# listing is every file and folder below a folder.
-listing() { (cd "$1" && find . -mindepth 1 | sed 's|^\./||' | sort); }
-
 # until_gone waits for what an uninstaller does after it has returned.
 until_gone() {
 	local end=$((SECONDS + patience))
@@ -46,25 +43,12 @@ until_gone() {
 	done
 }
 
-# What packages contain, and nothing else does: a file for each pattern, a pattern for each file.
+# What the zip and the installer have.
 windows_contents=(
 	'galago\.exe' 'galago-engine\.exe' 'LICENSE' 'THIRD_PARTY_LICENSES\.txt' 'sbom\.cdx\.json'
-	'lib' 'lib/(lib)?(ffi|ggml|ggml-base|ggml-cpu-[a-z0-9_]+|llama|mtmd)(-[0-9]+)?\.dll'
+	'lib' 'lib/(lib)?(ffi|ggml|ggml-base|ggml-cpu-[a-z0-9_]+|llama|mtmd|gcc_s_seh|stdc\+\+|winpthread)(-[0-9]+)?\.dll'
 	'demo' 'demo/[A-Za-z0-9._-]+\.gguf' 'demo/manifest\.json'
 )
-
-contains_only() { # FOLDER PATTERNS...
-	local folder=$1 all pattern
-	shift
-	for pattern; do
-		listing "$folder" | grep -qxE "$pattern" || { echo "There is no $pattern in $folder."; return 1; }
-	done
-	all=$(printf '|%s' "$@")
-	if listing "$folder" | grep -vxE "${all:1}"; then
-		echo "^ is in $folder and should not be."
-		return 1
-	fi
-}
 
 windows_answers() { # FOLDER OF THE PROGRAMS
 	local answer
@@ -184,24 +168,24 @@ windows_running() {
 # A folder that has another galago.exe is not ours to write to.
 windows_foreign() {
 	local other=$prefix/drive_c/other rc=0
-	mkdir -p "$other/lib"
+	mkdir -p "$other/lib" && echo mine >"$other/lib/mine.txt"
 	echo "somebody else's" >"$other/galago.exe"
 	install_silently '/D=C:\other' || rc=$?
 	[ $rc != 0 ]
 	[ "$(cat "$other/galago.exe")" = "somebody else's" ]
-	diff <(listing "$other") <(printf '%s\n' galago.exe lib)
+	diff <(listing "$other") <(printf '%s\n' galago.exe lib lib/mine.txt)
 	[ -s "$installed/galago.exe" ]
 	rm -r "$other"
 }
 
 # Another folder takes the place of the first, and takes its data along.
 windows_elsewhere() {
-	install_silently '/D=C:\Programme für Bilder\Galago'
-	[ -s "$prefix/drive_c/Programme für Bilder/Galago/galago.exe" ]
+	install_silently '/D=C:\Bilderprogramme-ü\Galago'
+	[ -s "$prefix/drive_c/Bilderprogramme-ü/Galago/galago.exe" ]
 	until_gone "$installed"
-	registry | grep -q 'InstallLocation.*Programme für Bilder'
+	grep -q 'InstallLocation.*Bilderprogramme' <<<"$(registry)"
 	install_silently "/D=$(windows_path "$installed")"
-	until_gone "$prefix/drive_c/Programme für Bilder/Galago"
+	until_gone "$prefix/drive_c/Bilderprogramme-ü/Galago"
 	[ -s "$installed/galago.exe" ] && [ -s "$menu_entry" ]
 }
 
@@ -270,16 +254,15 @@ until_file() {
 # --- what the packages are made of
 
 windows_resources() {
-	local dump=$shots/resources.txt program
+	local program stage="build/packages/stage/galago-$version-windows-amd64" texts kind
 	for program in galago galago-engine; do
-		x86_64-w64-mingw32-objdump -x "build/packages/stage/galago-$version-windows-amd64/$program.exe" >"$dump"
-		grep -q 'There is a resource\|\.rsrc' "$dump"
+		grep -q '\.rsrc' <<<"$(x86_64-w64-mingw32-objdump -h "$stage/$program.exe")"
 	done
-	strings -el "build/packages/stage/galago-$version-windows-amd64/galago.exe" | grep -qx "$version"
-	strings -el "build/packages/stage/galago-$version-windows-amd64/galago.exe" | grep -qx Galago
+	texts=$(strings -el "$stage/galago.exe")
+	grep -qxF "$version" <<<"$texts" && grep -qx Galago <<<"$texts"
 	# For Windows' loader: a window's program without a console, an engine with one.
-	x86_64-w64-mingw32-objdump -p "build/packages/stage/galago-$version-windows-amd64/galago.exe" | grep -q 'Subsystem.*Windows GUI'
-	x86_64-w64-mingw32-objdump -p "build/packages/stage/galago-$version-windows-amd64/galago-engine.exe" | grep -q 'Subsystem.*Windows CUI'
+	kind=$(x86_64-w64-mingw32-objdump -p "$stage/galago.exe") && grep -q 'Subsystem.*Windows GUI' <<<"$kind"
+	kind=$(x86_64-w64-mingw32-objdump -p "$stage/galago-engine.exe") && grep -q 'Subsystem.*Windows CUI' <<<"$kind"
 }
 
 # A certificate that nobody trusts signs all the same: programs, libraries and the installer, and twice with the same bytes.

@@ -64,12 +64,13 @@ room() { # SUITE NAME
 	mkdir -p "$rooms/$2/home/anna" && cp assets/samples/shapes.png "$rooms/$2/home/anna/"
 }
 
-# within runs a command in a room: as root with a network, or as Anna without one. Mounts and processes end with it.
-within() { # NAME root|anna COMMAND...
+# within runs a command in a room: as root with a network, as root alone, or as Anna, who has no network either. Mounts and processes end with it.
+within() { # NAME root|alone|anna COMMAND...
 	local dir=$rooms/$1 who=$2
 	shift 2
 	local apart="--mount --propagation private --pid --fork --kill-child" user=0:0 env="HOME=/root PATH=/usr/sbin:/usr/bin:/sbin:/bin DEBIAN_FRONTEND=noninteractive"
-	[ "$who" = root ] || { apart="$apart --net" user=1000:1000 env="$person ${extra:-}"; }
+	[ "$who" = root ] || apart="$apart --net"
+	[ "$who" != anna ] || user=1000:1000 env="$person ${extra:-}"
 	# shellcheck disable=SC2086,SC2016 # lists of words on purpose; the text is the inner shell's
 	timeout -k 5 $((patience * 3)) unshare $apart -- bash -c '
 		set -e
@@ -139,6 +140,7 @@ converse() { # STATE SHOT
 		until_line "$1" '"event":"model","name":' &&
 			until_line "$1" '"event":"attachments".*shapes.png' &&
 			xdotool search --sync --onlyvisible --name '^Galago$' windowactivate --sync &&
+			pause 2 && xdotool mousemove 600 685 click 1 && # where the question is typed, once the first frames are drawn
 			xdotool type --delay 40 "What colour is the triangle?" && xdotool key Return &&
 			until_line "$1" '"event":"turn".*"state":"done"' &&
 			grep '"state":"done"' "$1" | tail -n 1 | grep -qi "\"answer\":\"[^\"]*$colour"
@@ -155,7 +157,7 @@ close_window() {
 }
 
 # open opens the window with the sample attached, asks, and takes a picture of the answer. Settings and data lie where a person's do.
-open_window() { # NAME PROGRAM SHOT [HOME OF ITS OWN]
+open_window() { # NAME PROGRAM SHOT [SETTINGS ELSEWHERE [WHAT IT TELLS IN THE END]]
 	local name=$1 home=$rooms/$1/home/anna state rc=0
 	state=$home/state.jsonl
 	rm -f "$state"
@@ -168,6 +170,7 @@ open_window() { # NAME PROGRAM SHOT [HOME OF ITS OWN]
 		within "$name" anna "$2" /home/anna/shapes.png >"$state.said" 2>&1 &
 	window=$!
 	converse "$state" "$3" || rc=1
+	[ -z "${5:-}" ] || until_line "$state" "$5" || rc=1
 	cat "$state.said"
 	close_window || rc=1
 	rm -f "$state" "$state.said"
@@ -177,7 +180,31 @@ open_window() { # NAME PROGRAM SHOT [HOME OF ITS OWN]
 # libraries are the packages that README.txt asks for on a bare system.
 libraries() { awk '!/^#/ && ($2 == "needed" || $2 == "opened") { print $3 }' packaging/linux/libraries | sort -u; }
 
+# listing is every file and folder below a folder.
+listing() { (cd "$1" && find . -mindepth 1 | sed 's|^\./||' | sort); }
+
+# contains_only makes sure that a folder has something for each pattern, and nothing else.
+contains_only() { # FOLDER PATTERNS...
+	local folder=$1 all pattern
+	shift
+	for pattern; do
+		listing "$folder" | grep -qxE "$pattern" || { echo "There is no $pattern in $folder."; return 1; }
+	done
+	all=$(printf '|%s' "$@")
+	if listing "$folder" | grep -vxE "${all:1}"; then
+		echo "^ is in $folder and should not be."
+		return 1
+	fi
+}
+
 # --- tar.xz
+
+libraries_of_ours=('lib' 'lib/libffi\.so\.8' 'lib/libggml-cpu-[a-z0-9_]+\.so' 'lib/lib(ggml|ggml-base|llama|mtmd)\.so(\.[0-9]+)*')
+model_of_ours=('demo' 'demo/[A-Za-z0-9._-]+\.gguf' 'demo/manifest\.json')
+tar_contents=(
+	'galago' 'galago-engine' 'menu-entry' 'README\.txt' 'LICENSE' 'THIRD_PARTY_LICENSES\.txt' 'sbom\.cdx\.json'
+	'desktop' "desktop/$id\.desktop" "desktop/$id\.svg" "desktop/$id\.xml" "${libraries_of_ours[@]}" "${model_of_ours[@]}"
+)
 
 # Its folder has spaces and letters that are not English, and lies where Anna may write.
 folder="/home/anna/Gäste & Söhne/木 galago"
@@ -186,9 +213,7 @@ unpack() {
 	mkdir -p "$rooms/$1$folder"
 	tar -xJf "$tarball" -C "$rooms/$1$folder" --strip-components=1
 	chown -R 1000:1000 "$rooms/$1/home/anna"
-	[ ! -e "$rooms/$1$folder/portable" ]
-	local f
-	for f in galago galago-engine README.txt LICENSE THIRD_PARTY_LICENSES.txt sbom.cdx.json; do [ -s "$rooms/$1$folder/$f" ]; done
+	contains_only "$rooms/$1$folder" "${tar_contents[@]}"
 }
 
 # Where the libraries of a desktop are missing, the engine works all the same, and the window's loader names what is missing.
@@ -223,6 +248,18 @@ portable() {
 	none < <(find "$home" -mindepth 1 -not -path "$rooms/$1$folder*" -not -path "$home/Gäste & Söhne" -not -name shapes.png)
 }
 
+# The portable folder is moved, and what was said in it is still there.
+moved() {
+	local was="$folder"
+	folder="/home/anna/a stick/galago"
+	mkdir -p "${rooms:?}/$1${folder%/*}"
+	mv "$rooms/$1$was" "$rooms/$1$folder"
+	rmdir -p "$rooms/$1${was%/*}" 2>/dev/null || true
+	open_window "$1" "$folder/galago" "$2" "$rooms/$1$folder/data/config/galago/settings.json" '"event":"conversations","items":\[.*,.*\]'
+	none < <(find "$rooms/$1/home/anna" -mindepth 1 -not -path "$rooms/$1/home/anna/a stick*" -not -path "$rooms/$1/home/anna/Gäste*" -not -name shapes.png)
+	rm -rf "${rooms:?}/$1/home/anna/a stick"
+}
+
 gone_folder() {
 	rm -rf "${rooms:?}/$1$folder"
 	files "$1" >"$shots/$1-after.txt"
@@ -243,6 +280,7 @@ try_tar() { # SUITE
 	files $n >"$shots/$n-before.txt"
 	try "$1: tar.xz: the window answers about a picture" open_window $n "$folder/galago" "$n-window"
 	try "$1: tar.xz: with a file portable everything stays in the folder" portable $n "$n-portable"
+	try "$1: tar.xz: portable, moved: the conversations moved along" moved $n "$n-moved"
 	try "$1: tar.xz: the folder removed, nothing is left" gone_folder $n
 	rm -rf "${rooms:?}/$n"
 }
@@ -257,15 +295,34 @@ depend() {
 	apt "$1" $needs
 }
 
+deb_contents=(
+	'bin' 'bin/galago' 'bin/galago-engine' 'lib' 'lib/galago' 'lib/galago/galago' 'lib/galago/galago-engine'
+	"${libraries_of_ours[@]/#/lib/galago/}" "${model_of_ours[@]/#/lib/galago/}" 'share' 'share/(applications|doc|icons|man|metainfo|mime)'
+	"share/applications/$id\.desktop" "share/metainfo/$id\.metainfo\.xml" 'share/mime/packages' "share/mime/packages/$id\.xml"
+	'share/doc/galago' 'share/doc/galago/(THIRD_PARTY_LICENSES\.txt\.gz|changelog\.gz|copyright|sbom\.cdx\.json)'
+	'share/icons/hicolor(/([0-9]+x[0-9]+|scalable)(/apps)?)?' "share/icons/hicolor/([0-9]+x[0-9]+|scalable)/apps/$id\.(png|svg)"
+	'share/man/man1' 'share/man/man1/galago(-engine)?\.1\.gz'
+)
+
+has() {
+	local to=$rooms/$1/unpacked
+	dpkg-deb -x "$deb" "$to"
+	contains_only "$to/usr" "${deb_contents[@]}"
+	diff <(listing "$to" | grep -v '^usr') /dev/null
+	rm -rf "${to:?}"
+	[ "$(dpkg-deb -f "$deb" Version)" = "$version" ]
+}
+
+# dpkg is on its own: without a network.
 install() {
-	within "$1" root dpkg -i "/debs/${deb##*/}"
+	within "$1" alone dpkg -i "/debs/${deb##*/}"
 	within "$1" root dpkg --verify galago
 	[ "$(within "$1" anna galago -version)" != "" ]
 }
 
 purge() {
 	ls -A "$rooms/$1/home/anna/.local/share/galago" >"$shots/$1-mine.txt"
-	within "$1" root dpkg -P galago
+	within "$1" alone dpkg -P galago
 	files "$1" >"$shots/$1-after.txt"
 	diff "$shots/$1-before.txt" "$shots/$1-after.txt"
 	ls -A "$rooms/$1/home/anna/.local/share/galago" | diff "$shots/$1-mine.txt" -
@@ -280,9 +337,18 @@ desktop() {
 	for kind in image/png image/jpeg image/webp image/heif image/avif image/tiff application/x-gguf; do
 		grep "^$kind=.*$id.desktop" "$cache"
 	done
+	cat >"$rooms/$1/home/anna/start" <<-END
+		#!/bin/sh
+		gio launch /usr/share/applications/$id.desktop "\$@"
+		sleep 2
+		while grep -qsx galago /proc/[0-9]*/comm; do sleep 0.2; done
+	END
+	chmod 755 "$rooms/$1/home/anna/start"
 	cp build/release/bin/demo/*mmproj*.gguf "$rooms/$1/home/anna/named otherwise"
 	within "$1" anna gio info -a standard::content-type "/home/anna/named otherwise" | grep application/x-gguf
-	within "$1" root dpkg -P galago
+	# As a click on the desktop does. The room ends with its first process, so that waits for the window.
+	open_window "$1" /home/anna/start "$1-desktop"
+	within "$1" alone dpkg -P galago
 	none < <(grep "$id" "$cache")
 	none < <(grep -rl "gguf" "$rooms/$1/usr/share/mime")
 }
@@ -291,6 +357,7 @@ try_deb() { # SUITE
 	local n=deb-$1
 	room "$1" $n
 	try "$1: .deb: what it depends on can be had" depend $n
+	try "$1: .deb: has what it should have and nothing else" has $n
 	files $n >"$shots/$n-before.txt"
 	try "$1: .deb: dpkg installs it" install $n
 	try "$1: .deb: doctor, through the link in /usr/bin" doctor $n galago-engine
@@ -299,6 +366,17 @@ try_deb() { # SUITE
 	try "$1: .deb: purged, nothing is left but what Anna made" purge $n
 	try "$1: .deb: pictures and GGUF files are opened with it, until it is removed" desktop $n
 	rm -rf "${rooms:?}/$n"
+}
+
+# Made again from the same files, elsewhere, both packages have the same bytes.
+linux_same() {
+	local dir=$PWD/build/test-packages/again
+	rm -rf "$dir" && mkdir -p "$dir/elsewhere"
+	cp -a "build/packages/stage/galago-$version-linux-amd64" "$dir/elsewhere/"
+	GALAGO_PACKAGES=$dir scripts/packages.sh again "$dir/elsewhere/galago-$version-linux-amd64"
+	cmp "$dir/${tarball##*/}" "$tarball"
+	cmp "$dir/${deb##*/}" "$deb"
+	rm -rf "$dir"
 }
 
 . scripts/test-packages-windows.sh
@@ -334,6 +412,7 @@ linux() {
 		skip "the Linux packages" "this machine (a container, perhaps) does not let root make namespaces"
 		return
 	fi
+	try "Linux: the same bytes from the same files" linux_same
 	begin_screen
 	# Debian 11 is the oldest system that is promised: glibc 2.31.
 	for suite in bookworm bullseye; do
