@@ -70,6 +70,7 @@ var mayImport = map[string][]string{
 
 	"galago/e2e":                    {"galago/e2e/..."},
 	"galago/e2e/desktop":            {"github.com/jezek/xgb/..."},
+	"galago/e2e/soak":               {},
 	"galago/e2e/slowengine":         {"galago/inference/protocol", "galago/inference/worker"},
 	"galago/e2e/slowengine/program": {"galago/e2e/slowengine"},
 	"galago/e2e/xdnd":               {"github.com/jezek/xgb/..."},
