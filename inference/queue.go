@@ -288,7 +288,7 @@ func (s *Service) tell(id uint64, e Event) {
 
 // onDelta collects text; flush passes it on.
 func (s *Service) onDelta(m protocol.Delta) {
-	if t := s.run; t != nil && t.sent && t.id == m.ID && !t.cancelling {
+	if t := s.run; t != nil && t.sent && t.id == m.ID && !t.cancelling && !t.look {
 		s.text.WriteString(m.Text)
 	}
 }

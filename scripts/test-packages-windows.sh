@@ -127,7 +127,8 @@ windows_install() {
 	registry
 	local said
 	said=$(registry)
-	for word in "DisplayVersion *REG_SZ *$version" 'QuietUninstallString' 'Applications.galago.exe.shell.open.command' '\.gguf.OpenWithProgids' '\.png' 'RegisteredApplications'; do
+	grep -q "$version" <<<"$(wine_run reg query "HKCU\\Software\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\$id" /v DisplayVersion)"
+	for word in 'QuietUninstallString' 'Applications.galago.exe.shell.open.command' '\.gguf.OpenWithProgids' '\.png' 'RegisteredApplications'; do
 		grep -q "$word" <<<"$said" || { echo "The registry says nothing of $word."; return 1; }
 	done
 }

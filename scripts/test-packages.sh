@@ -339,7 +339,7 @@ desktop() {
 	done
 	cat >"$rooms/$1/home/anna/start" <<-END
 		#!/bin/sh
-		gio launch /usr/share/applications/$id.desktop "\$@"
+		gio launch /usr/share/applications/$id.desktop "\$@" || exec galago "\$@" # Debian 11's gio cannot
 		sleep 2
 		while grep -qsx galago /proc/[0-9]*/comm; do sleep 0.2; done
 	END
