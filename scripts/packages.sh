@@ -33,6 +33,7 @@ stage() { # OS FOLDER
 	done
 	[ -n "$(ls "$from/lib")" ] || { echo "$from/lib is empty: llama.cpp is not built yet." >&2; exit 1; }
 	rm -rf "$to" && mkdir -p "$to"
+	echo "$SOURCE_DATE_EPOCH" >"$out/stage/epoch" # for the test that makes packages again
 	cp -a "$from"/galago* "$from/lib" "$from/demo" "$to/"
 	rm -f "$to/lib/.built"
 	go run ./scripts/notices "$os" "$to"

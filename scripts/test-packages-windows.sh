@@ -115,7 +115,7 @@ windows_portable() {
 install_silently() { wine_run "$setup" /S "$@"; }
 
 registry() { # all that the person's registry says of Galago
-	wine_run reg query 'HKCU\Software' /s 2>/dev/null | tr -d '\r' | grep -i 'galago\|gguf' || true
+	wine_run reg query 'HKCU\Software' /s 2>/dev/null | tr -d '\r' | grep -ai 'galago\|gguf' || true
 }
 
 windows_install() {
@@ -129,7 +129,7 @@ windows_install() {
 	said=$(registry)
 	grep -q "$version" <<<"$(wine_run reg query "HKCU\\Software\\Microsoft\\Windows\\CurrentVersion\\Uninstall\\$id" /v DisplayVersion)"
 	for word in 'QuietUninstallString' 'Applications.galago.exe.shell.open.command' '\.gguf.OpenWithProgids' '\.png' 'RegisteredApplications'; do
-		grep -q "$word" <<<"$said" || { echo "The registry says nothing of $word."; return 1; }
+		grep -aq "$word" <<<"$said" || { echo "The registry says nothing of $word."; return 1; }
 	done
 }
 
@@ -184,7 +184,7 @@ windows_elsewhere() {
 	install_silently '/D=C:\Bilderprogramme-ü\Galago'
 	[ -s "$prefix/drive_c/Bilderprogramme-ü/Galago/galago.exe" ]
 	until_gone "$installed"
-	grep -q 'InstallLocation.*Bilderprogramme' <<<"$(registry)"
+	grep -aq 'InstallLocation.*Bilderprogramme' <<<"$(registry)"
 	install_silently "/D=$(windows_path "$installed")"
 	until_gone "$prefix/drive_c/Bilderprogramme-ü/Galago"
 	[ -s "$installed/galago.exe" ] && [ -s "$menu_entry" ]
@@ -298,7 +298,7 @@ windows_same() {
 	local dir=$PWD/build/test-packages/again
 	rm -rf "$dir" && mkdir -p "$dir/elsewhere"
 	cp -r "build/packages/stage/galago-$version-windows-amd64" "$dir/elsewhere/"
-	GALAGO_PACKAGES=$dir scripts/packages-windows.sh "$dir/elsewhere/galago-$version-windows-amd64"
+	SOURCE_DATE_EPOCH=$(cat build/packages/stage/epoch) GALAGO_PACKAGES=$dir scripts/packages-windows.sh "$dir/elsewhere/galago-$version-windows-amd64"
 	cmp "$dir/${zip##*/}" "$zip"
 	cmp "$dir/${setup##*/}" "$setup"
 	rm -rf "$dir"

@@ -152,7 +152,7 @@ converse() { # STATE SHOT
 
 # close_window closes the window as a person does, and kills what hangs.
 close_window() {
-	xdotool search --onlyvisible --name '^Galago$' windowactivate --sync key alt+F4 || true
+	timeout 60 xdotool search --sync --onlyvisible --name '^Galago$' windowactivate --sync key alt+F4 || true
 	timeout "$patience" tail --pid="$window" -f /dev/null || { kill "$window"; return 1; }
 }
 
@@ -373,7 +373,7 @@ linux_same() {
 	local dir=$PWD/build/test-packages/again
 	rm -rf "$dir" && mkdir -p "$dir/elsewhere"
 	cp -a "build/packages/stage/galago-$version-linux-amd64" "$dir/elsewhere/"
-	GALAGO_PACKAGES=$dir scripts/packages.sh again "$dir/elsewhere/galago-$version-linux-amd64"
+	SOURCE_DATE_EPOCH=$(cat build/packages/stage/epoch) GALAGO_PACKAGES=$dir scripts/packages.sh again "$dir/elsewhere/galago-$version-linux-amd64"
 	cmp "$dir/${tarball##*/}" "$tarball"
 	cmp "$dir/${deb##*/}" "$deb"
 	rm -rf "$dir"
