@@ -28,7 +28,7 @@ func (b *Backend) Count(ctx context.Context, ask protocol.Ask) (protocol.Counted
 			return protocol.Counted{}, unlessCancelled(ctx, err)
 		}
 	}
-	p, err := b.tokenize(ask, nil)
+	p, err := b.tokenize(ask)
 	if err != nil {
 		return protocol.Counted{}, err
 	}
@@ -100,13 +100,14 @@ func cut(images []protocol.Image, blob []byte) ([][]byte, error) {
 
 // run is one request on its way.
 type run struct {
-	b     *Backend
-	ask   protocol.Ask
-	out   worker.Sink
-	start time.Time
-	stats protocol.Stats
-	kept  int            // tokens of the prompt that the KV cache held
-	stage protocol.Stage // the last that was told
+	b      *Backend
+	ask    protocol.Ask
+	pixels [][]byte // of ask.Images
+	out    worker.Sink
+	start  time.Time
+	stats  protocol.Stats
+	kept   int            // tokens of the prompt that the KV cache held
+	stage  protocol.Stage // the last that was told
 }
 
 // Ask answers. The KV cache keeps what it can of earlier requests, and of this one, also when it is cancelled.
@@ -115,8 +116,8 @@ func (b *Backend) Ask(ctx context.Context, ask protocol.Ask, blob []byte, out wo
 	if err := b.check(ask); err != nil {
 		return protocol.Done{}, err
 	}
-	pixels, err := cut(ask.Images, blob)
-	if err != nil {
+	var err error
+	if r.pixels, err = cut(ask.Images, blob); err != nil {
 		return protocol.Done{}, err
 	}
 	stop := watch(ctx)
@@ -131,7 +132,7 @@ func (b *Backend) Ask(ctx context.Context, ask protocol.Ask, blob []byte, out wo
 	if n := len(ask.Images); n > 0 {
 		r.progress(protocol.PhaseEncode, 0, n, protocol.StageEncode) // making pictures ready for the tower takes memory too
 	}
-	p, err := b.tokenize(ask, pixels)
+	p, err := b.tokenize(ask)
 	if err != nil {
 		return protocol.Done{}, err
 	}
@@ -206,7 +207,7 @@ func (r *run) prefill(ctx context.Context, p *prompt) error {
 	for i := keep; i < len(p.pieces); {
 		if p.pieces[i].image != "" {
 			r.progress(protocol.PhaseEncode, encoded, encode, protocol.StageEncode)
-			embd, err := r.embeddings(ctx, p.chunks[i], p.pieces[i])
+			embd, err := r.embeddings(ctx, p, p.pieces[i])
 			if err != nil {
 				return err
 			}
@@ -240,11 +241,11 @@ func (r *run) prefill(ctx context.Context, p *prompt) error {
 
 // look encodes the pictures of a prompt and keeps what comes out; the KV cache stays as it is.
 func (r *run) look(ctx context.Context, p *prompt) (protocol.Done, error) {
-	for i, piece := range p.pieces {
+	for _, piece := range p.pieces {
 		if piece.image == "" {
 			continue
 		}
-		if _, err := r.embeddings(ctx, p.chunks[i], piece); err != nil {
+		if _, err := r.embeddings(ctx, p, piece); err != nil {
 			return protocol.Done{}, err
 		}
 	}
@@ -286,9 +287,13 @@ func (r *run) text(ctx context.Context, pieces []piece, last bool) error {
 }
 
 // embeddings are what the vision tower makes of a picture, or of a tile. They live until the next one is encoded.
-func (r *run) embeddings(ctx context.Context, chunk mtmd.InputChunk, p piece) ([]float32, error) {
+func (r *run) embeddings(ctx context.Context, all *prompt, p piece) ([]float32, error) {
 	if embd := r.b.known(p); embd != nil {
 		return embd, ctx.Err()
+	}
+	chunk, err := r.b.ready(all, p, r.ask.Images[p.number], r.pixels[p.number])
+	if err != nil {
+		return nil, err
 	}
 	embd, err := r.encode(ctx, chunk, p)
 	if err == nil {

@@ -243,7 +243,7 @@ func TestTypedControlTokensAreText(t *testing.T) {
 	b := backend(t)
 	count := func(text string) (n int) {
 		ask, _ := say(nil, text)
-		p, err := b.tokenize(ask, nil)
+		p, err := b.tokenize(ask)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -57,11 +57,11 @@ func (b *Backend) greyPicture() (list mtmd.InputChunks, free func(), err error) 
 		pixels[i] = 128
 	}
 	p := &prompt{}
-	if err := b.addPicture(p, 0, protocol.Image{Width: width, Height: height, Hash: "grey"}, pixels); err != nil {
+	if list, err = b.picture(p, protocol.Image{Width: width, Height: height, Hash: "grey"}, pixels); err != nil {
 		p.free()
 		return 0, nil, err
 	}
-	return p.lists[0], p.free, nil
+	return list, p.free, nil
 }
 
 // nearSquare is the grid of at most n cells that has the most, its longer side at most twice the shorter; of several

@@ -83,7 +83,7 @@ func TestTokensOfParts(t *testing.T) {
 		if _, err := b.Load(t.Context(), protocol.Load{Model: model, MMProj: mmproj, Context: 512}, func(protocol.Progress) {}); err != nil {
 			t.Fatal(err)
 		}
-		p, err := b.tokenize(protocol.Ask{Messages: smallTalk, Images: []protocol.Image{{Width: 64, Height: 64, Hash: "a"}}}, nil)
+		p, err := b.tokenize(protocol.Ask{Messages: smallTalk, Images: []protocol.Image{{Width: 64, Height: 64, Hash: "a"}}})
 		if err != nil {
 			t.Fatal(err)
 		}

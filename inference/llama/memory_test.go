@@ -320,14 +320,14 @@ func TestFreedMemoryComesBackWithTheNextQuestion(t *testing.T) {
 	}
 	same := func(with, without protocol.Ask) {
 		t.Helper()
-		a, err := b.tokenize(with, nil)
+		a, err := b.tokenize(with)
 		if err != nil {
 			t.Fatal(err)
 		}
 		defer a.free()
 		eyes := b.mtmd
 		b.mtmd = 0
-		c, err := b.tokenize(without, nil)
+		c, err := b.tokenize(without)
 		b.mtmd = eyes
 		if err != nil || !slices.Equal(a.pieces, c.pieces) {
 			t.Errorf("the prompt depends on the vision tower: %v, %v (%v)", a.pieces, c.pieces, err)

@@ -19,8 +19,9 @@ type prompt struct {
 	pieces  []piece
 	chunks  []mtmd.InputChunk // per piece; 0 for tokens
 	bitmaps []mtmd.Bitmap
-	lists   []mtmd.InputChunks // of each picture, as it comes
-	said    []llama.Token      // with Continue: the answer so far, as it was spoken
+	lists   []mtmd.InputChunks        // of each picture, as it comes
+	real    map[int][]mtmd.InputChunk // of a picture of the request, per tile: with pixels, to be encoded
+	said    []llama.Token             // with Continue: the answer so far, as it was spoken
 }
 
 func (p *prompt) free() {
@@ -40,8 +41,9 @@ func (p *prompt) add(tokens ...llama.Token) {
 	}
 }
 
-// tokenize turns the request into pieces. Without pixels it makes placeholders, which count but cannot be encoded.
-func (b *Backend) tokenize(ask protocol.Ask, pixels [][]byte) (*prompt, error) {
+// tokenize turns the request into pieces. Pictures are placeholders, which count but cannot be encoded: most pictures are
+// in the KV cache or were encoded before, and to make one ready for the vision tower takes longer than all the rest.
+func (b *Backend) tokenize(ask protocol.Ask) (*prompt, error) {
 	parts, err := b.template.parts(ask.Messages, ask.Continue)
 	if err != nil {
 		return nil, &worker.Failure{Code: protocol.CodeModelInvalid, Op: "apply the chat template", Detail: err.Error()}
@@ -55,11 +57,7 @@ func (b *Backend) tokenize(ask protocol.Ask, pixels [][]byte) (*prompt, error) {
 	for i, part := range parts {
 		switch {
 		case part.image >= 0 && b.mtmd != 0:
-			var of []byte
-			if pixels != nil {
-				of = pixels[part.image]
-			}
-			if err := b.addPicture(p, part.image, ask.Images[part.image], of); err != nil {
+			if err := b.addPicture(p, part.image, ask.Images[part.image]); err != nil {
 				p.free()
 				return nil, err
 			}
@@ -162,8 +160,9 @@ func (b *Backend) spelling(tokens []llama.Token, text string) []llama.Token {
 	return nil
 }
 
-// addPicture has mtmd make a picture's pieces: the picture, or its tiles and what its family writes around and between them.
-func (b *Backend) addPicture(p *prompt, number int, im protocol.Image, pixels []byte) error {
+// picture has mtmd cut a picture: into itself, or its tiles and what its family writes around and between them. Without pixels
+// nothing is computed.
+func (b *Backend) picture(p *prompt, im protocol.Image, pixels []byte) (mtmd.InputChunks, error) {
 	var data uintptr
 	if pixels != nil {
 		data = uintptr(unsafe.Pointer(&pixels[0]))
@@ -176,10 +175,47 @@ func (b *Backend) addPicture(p *prompt, number int, im protocol.Image, pixels []
 	result := mtmd.TokenizeFromParts(b.mtmd, list, []*mtmd.InputPart{mtmd.NewInputBitmapPart(bitmap)}, false)
 	runtime.KeepAlive(pixels)
 	if result != 0 {
-		return &worker.Failure{
+		return 0, &worker.Failure{
 			Code: log.orMemory(protocol.CodeBadImage), Stage: protocol.StageEncode,
 			Op: "tokenize", Detail: fmt.Sprintf("mtmd_tokenize returned %d\n%s", result, log.tail()),
 		}
+	}
+	return list, nil
+}
+
+// ready is the chunk of a picture, or of a tile, with what the vision tower wants of it.
+func (b *Backend) ready(p *prompt, of piece, im protocol.Image, pixels []byte) (mtmd.InputChunk, error) {
+	if _, made := p.real[of.number]; !made {
+		list, err := b.picture(p, im, pixels)
+		if err != nil {
+			return 0, err
+		}
+		var tiles []mtmd.InputChunk
+		for i := range mtmd.InputChunksSize(list) {
+			if chunk := mtmd.InputChunksGet(list, i); mtmd.InputChunkGetType(chunk) != mtmd.InputChunkTypeText {
+				tiles = append(tiles, chunk)
+			}
+		}
+		if p.real == nil {
+			p.real = map[int][]mtmd.InputChunk{}
+		}
+		p.real[of.number] = tiles
+	}
+	tiles := p.real[of.number]
+	if of.tile >= len(tiles) || int(mtmd.InputChunkGetNTokens(tiles[of.tile])) != of.cells {
+		return 0, &worker.Failure{
+			Code: protocol.CodeBadImage, Stage: protocol.StageEncode, Op: "prepare the picture",
+			Detail: fmt.Sprintf("tile %d of %d x %d pixels is not what was counted", of.tile, im.Width, im.Height),
+		}
+	}
+	return tiles[of.tile], nil
+}
+
+// addPicture adds a picture's pieces.
+func (b *Backend) addPicture(p *prompt, number int, im protocol.Image) error {
+	list, err := b.picture(p, im, nil)
+	if err != nil {
+		return err
 	}
 	tile, last := 0, -1
 	for i := range mtmd.InputChunksSize(list) {
