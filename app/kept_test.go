@@ -732,7 +732,7 @@ func TestWhatCannotBeWrittenIsTriedAgain(t *testing.T) {
 		}
 		return nil
 	}})
-	k.settle()
+	k.until("trouble is told", func() bool { return k.view.banner != nil && k.view.banner.Problem })
 	if b := k.view.banner; b == nil || !b.Problem || !strings.Contains(b.Text, "the disk is full") || !strings.Contains(b.Text, "do not close Galago") {
 		t.Fatalf("the banner says %+v", b)
 	}

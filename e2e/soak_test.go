@@ -28,7 +28,7 @@ var (
 // soak says of its bounds, the window draws: textures, fonts' glyphs and the transcript's rows find their number.
 const (
 	soakSteady      = 20
-	soakWindowCreep = 25
+	soakWindowCreep = 100 // Fyne keeps what it drew for a minute
 	soakEngineCreep = 40
 )
 

@@ -45,6 +45,16 @@ func TestLookGivesWay(t *testing.T) {
 			t.Errorf("a question about the same picture: %+v", e)
 		}
 		s.Look(t.Context(), a)
+		mind, change := context.WithCancel(t.Context())
+		given := submit(mind, t, s, "what?", a[0].Picture)
+		if !looking() {
+			t.Fatal("it does not look for the question")
+		}
+		change()
+		if e := given.end(); e.Kind != Cancelled || looking() {
+			t.Errorf("a question was cancelled that waits for the look: %+v", e)
+		}
+		s.Look(t.Context(), a)
 		if !looking() {
 			t.Fatal("it does not look once more")
 		}

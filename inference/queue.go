@@ -79,6 +79,9 @@ func (s *Service) cancel(t *task) {
 	if s.run != t || !t.sent {
 		s.drop(t)
 		s.finish(t, Event{Kind: Cancelled})
+		if l := s.run; l != nil && l.look && l.shows(t) {
+			s.cancel(l) // it went on for this one; an engine that hangs at it is to be replaced
+		}
 		return
 	}
 	t.cancelling = true

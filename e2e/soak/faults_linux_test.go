@@ -155,7 +155,7 @@ func TestFaultsAreFound(t *testing.T) {
 	})
 	leak := func(s *soak) {
 		held = append(held, slices.Repeat([]byte{1}, 3<<20))
-		if s.number%4 == 0 {
+		if s.number%2 == 0 {
 			f, err := os.Open(os.DevNull)
 			s.must(err)
 			files = append(files, f)
