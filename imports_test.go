@@ -55,7 +55,7 @@ var mayImport = map[string][]string{
 	"galago/inference/vision":      {"galago/assets/words", "galago/inference/vision/heif", "golang.org/x/image/..."},
 	"galago/inference/vision/heif": {"github.com/tetratelabs/wazero/..."},
 	"galago/inference/worker":      {"galago/inference/protocol"},
-	"galago/inference/disk":        {},
+	"galago/inference/disk":        {"golang.org/x/sys/..."},
 	"galago/inference/statecache":  {"galago/inference/disk"},
 	"galago/inference/portable":    {"github.com/adrg/xdg"},
 	"galago/inference/doctor":      {"galago/inference", "galago/inference/engines", "galago/inference/gguf", "galago/inference/plan", "galago/inference/portable", "galago/inference/protocol", "galago/inference/vision", "galago/vram", "galago/assets", "github.com/adrg/xdg", "golang.org/x/sys/..."},

@@ -55,7 +55,9 @@ func (d death) code() protocol.Code {
 		return protocol.CodeOutOfMemory
 	case !d.started, exit == exitNotFound, exit == statusDLLNotFound, exit == statusEntryNotFound:
 		return protocol.CodeEngineMissing
-	case !d.greeted && (exit == exitEngineMissing || containsAny(said, missingWords)):
+	case exit == exitEngineMissing && (!d.greeted || strings.Contains(said, string(protocol.CodeEngineMissing))):
+		return protocol.CodeEngineMissing // it greets all the same, and its Failed can be lost with the process
+	case !d.greeted && containsAny(said, missingWords):
 		return protocol.CodeEngineMissing
 	}
 	return protocol.CodeWorkerDied

@@ -56,6 +56,7 @@ func TestDeathsAreClassified(t *testing.T) {
 		{"127", death{err: exited(t, "exit 127"), started: true}, protocol.CodeEngineMissing},
 		{"the engine's own status", death{err: exited(t, "exit 5"), started: true}, protocol.CodeEngineMissing},
 		{"the same later", death{err: exited(t, "exit 5"), started: true, greeted: true}, protocol.CodeWorkerDied},
+		{"its status and reason, after it has greeted", death{err: exited(t, "exit 5"), started: true, greeted: true, log: "load: engine_missing: ggml.dll is missing"}, protocol.CodeEngineMissing},
 		{"early, no reason", death{err: failed, started: true, log: "panic: nil map"}, protocol.CodeWorkerDied},
 	} {
 		if got := c.d.code(); got != c.want {

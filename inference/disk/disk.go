@@ -29,7 +29,7 @@ func Replace(path string, mode fs.FileMode, write func(io.Writer) error) error {
 	if err := os.Chmod(f.Name(), mode); err != nil { // by its name: Windows knows no other way
 		return err
 	}
-	if err := os.Rename(f.Name(), path); err != nil {
+	if err := Retry(func() error { return os.Rename(f.Name(), path) }); err != nil {
 		return err
 	}
 	return SyncFolder(dir)

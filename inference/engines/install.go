@@ -196,7 +196,7 @@ func (i *installation) name(dir string) (final string, err error) {
 		return "", err
 	}
 	final = filepath.Join(folder(), name)
-	if err := os.Rename(dir, final); err != nil {
+	if err := disk.Retry(func() error { return os.Rename(dir, final) }); err != nil {
 		return "", err
 	}
 	err = disk.SyncFolder(folder())

@@ -11,6 +11,7 @@ import (
 	"sync"
 
 	"galago/assets/words"
+	"galago/inference/disk"
 )
 
 // MaxPicture is how many bytes a picture's file may have, as much as vision.MaxBytes.
@@ -129,7 +130,7 @@ func (p *pictures) put(h Hash, data []byte) error {
 	if err := errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return err
 	}
-	if err := p.root.Rename(temporary, h.file()); err != nil {
+	if err := disk.Retry(func() error { return p.root.Rename(temporary, h.file()) }); err != nil {
 		return err
 	}
 	return p.sync(h.folder())

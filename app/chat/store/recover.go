@@ -196,7 +196,7 @@ func moveAside(path string, now time.Time) (string, error) {
 		aside = fmt.Sprintf("%s%s%s-%d", path, asideInfix, now.Format("2006-01-02-150405"), n)
 	}
 	for _, suffix := range []string{"", "-wal"} {
-		if err := os.Rename(path+suffix, aside+suffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := disk.Retry(func() error { return os.Rename(path+suffix, aside+suffix) }); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return "", err
 		}
 	}
@@ -213,7 +213,7 @@ func finishRecovery(dir string, now time.Time) error {
 		if err := moveLog(path, now); err != nil {
 			return err
 		}
-		if err := errors.Join(os.Rename(repaired, path), disk.SyncFolder(dir)); err != nil {
+		if err := errors.Join(disk.Retry(func() error { return os.Rename(repaired, path) }), disk.SyncFolder(dir)); err != nil {
 			return err
 		}
 	}

@@ -149,7 +149,7 @@ func (p *place) aside(from, end string) (string, error) {
 		if _, err := p.root.Lstat(to); errors.Is(err, fs.ErrNotExist) {
 			path := filepath.Join(p.folder, to)
 			step("aside")
-			if err := p.root.Rename(p.name+from, to); err != nil {
+			if err := disk.Retry(func() error { return p.root.Rename(p.name+from, to) }); err != nil {
 				return "", diskError(path, err)
 			}
 			return path, nil
@@ -381,7 +381,7 @@ func (t *part) finish() (aside string, err error) {
 		}
 	}
 	step("rename")
-	if err := t.root.Rename(t.name+partEnd, t.name); err != nil {
+	if err := disk.Retry(func() error { return t.root.Rename(t.name+partEnd, t.name) }); err != nil {
 		return aside, diskError(t.path(""), err)
 	}
 	step("renamed")
