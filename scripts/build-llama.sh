@@ -93,6 +93,15 @@ windows)
 		"-DCMAKE_SHARED_LINKER_FLAGS=-s -Wl,--no-insert-timestamp" "-DCMAKE_MODULE_LINKER_FLAGS=-s -Wl,--no-insert-timestamp")
 	;;
 esac
+# undated takes out of a DLL when it was stripped, and the checksum over that, which Windows reads of drivers alone: two
+# builds are to have the same bytes.
+undated() {
+	local header
+	header=$(od -An -tu4 -j60 -N4 "$1")
+	printf '\0\0\0\0' | dd of="$1" bs=1 seek=$((header + 8)) conv=notrunc status=none
+	printf '\0\0\0\0' | dd of="$1" bs=1 seek=$((header + 88)) conv=notrunc status=none
+}
+
 if command -v ccache >/dev/null; then
 	flags+=(-DCMAKE_C_COMPILER_LAUNCHER=ccache -DCMAKE_CXX_COMPILER_LAUNCHER=ccache)
 	[ $cuda = ON ] && flags+=(-DCMAKE_CUDA_COMPILER_LAUNCHER=ccache)
@@ -119,6 +128,7 @@ if [ $target = windows ]; then
 		[ -f "$found" ] || found=/usr/x86_64-w64-mingw32/lib/$dll
 		cp "$found" "$out/"
 		x86_64-w64-mingw32-strip "$out/$dll"
+		undated "$out/$dll"
 	done
 else
 	# The symbolic links travel too: without them ggml would be loaded twice under two names.
